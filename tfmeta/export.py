@@ -1,0 +1,71 @@
+"""Export of a learner as a SavedModel that adapts inside."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import TYPE_CHECKING
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+
+if TYPE_CHECKING:
+    from tfmeta.learners import learner as learner_lib
+
+
+def export_learner(
+    learner: learner_lib.Learner, path: str | os.PathLike
+) -> None:
+    """Writes a SavedModel whose signature adapts to a support set.
+
+    `serving_default` takes `support_x [support, ...]`, `support_y [support]`
+    (class labels, int32; or regression targets `[support, outputs]`) and
+    `query_x [queries, ...]` of one task, any number of each, and returns
+    `predictions [queries, ...]`, the network's outputs after adaptation. It
+    loads wherever TensorFlow is, without this library.
+
+    Args:
+        learner: a compiled learner.
+        path: folder to write; it must not exist yet, or be empty.
+
+    Raises:
+        InputError: if the learner has no loss, or `path` holds something.
+    """
+    path = pathlib.Path(path)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise errors.InputError(
+            f"path={str(path)!r} exists: give a new folder to export to"
+        )
+    image = tf.TensorSpec(
+        learner.network.input.shape, learner.network.input.dtype
+    )
+
+    def adapt_and_predict(support_x, support_y, query_x):
+        adapted = learner.adapt(support_x, support_y)
+        return {"predictions": learner.predict_adapted(adapted, query_x)}
+
+    module = tf.Module()
+    module.learner_variables = [v.value for v in learner.variables]
+    module.adapt_and_predict = tf.function(
+        adapt_and_predict,
+        input_signature=[image, _label_spec(learner), image],
+    )
+    tf.saved_model.save(
+        module,
+        str(path),
+        signatures=module.adapt_and_predict,
+    )
+
+
+def _label_spec(learner: learner_lib.Learner) -> tf.TensorSpec:
+    """Returns class ids `[support]`, or targets shaped as predictions are."""
+    loss = learner.loss_function
+    if (
+        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+        or loss is keras.losses.sparse_categorical_crossentropy
+    ):
+        return tf.TensorSpec((None,), tf.int32)
+    output = learner.network.output
+    return tf.TensorSpec(output.shape, output.dtype)

@@ -1,0 +1,452 @@
+"""What all meta-learners share: the train step, evaluation and saving."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors, export
+from tfmeta.learners import functional_network, query_metrics
+from tfmeta.regularizers import taml
+from tfmeta.training import task_gradients, task_mapping
+
+_BEFORE = "before_adaptation"
+_OTHER_SUPPORT = "with_other_support"
+
+
+class QueryPredictions(NamedTuple):
+    """Predictions `[tasks, queries, ...]` on the queries of a meta-batch.
+
+    Attributes:
+        adapted: after adaptation to the task's own support set.
+        initial: before adaptation: what the learner knows without support.
+        other_support: after adaptation to another task's support set. Where
+            training tasks share their labels, a learner that scores high here
+            reads the query alone: it has memorized.
+    """
+
+    adapted: Any
+    initial: Any
+    other_support: Any
+
+
+class Learner(keras.Model, abc.ABC):
+    """A meta-learner: a Keras model whose examples are tasks.
+
+    `fit` and `evaluate` take a `tf.data.Dataset` of meta-batches: `(support_x,
+    support_y, query_x, query_y)`, each with a leading task axis. Each train
+    step makes one gradient per task and gives their mean to the optimizer. The
+    loss of a task is the compiled loss of its queries after adaptation, plus
+    the losses that the network's layers add (a KL divergence, an L2 penalty),
+    plus the task regularizer's.
+
+    Calling the learner on `(support_x, support_y, query_x)`, each with a
+    leading task axis, adapts to each task and returns its query predictions.
+
+    A subclass says how to adapt and to predict, in functions of tensors:
+    `_initial`, `_adapt` and `_query`.
+
+    Args:
+        network: a built Keras model with one input and one output, which the
+            learner runs as a function of its weights.
+        second_order: whether training takes second derivatives of the network.
+        posterior_draw: what shares one draw of theta, where the network is
+            stochastic: `"task"` (a task's support and query), `"meta_batch"`
+            (all tasks of a step) or `"call"` (nothing: each pass through the
+            network draws anew).
+        task_regularizer: a regularizer of the tasks' predictions, such as
+            `tfmeta.regularizers.TAMLEntropy`.
+        mapping: how a step goes through its tasks, one of
+            `tfmeta.training.TASK_MAPPINGS`, or `"auto"`: `"map"` for networks
+            with convolutions and `"vectorize"` for others, the fast ones.
+        seed: integer seed of all draws.
+        name: name of the Keras model.
+
+    Raises:
+        InputError: if an argument is not one of those named above, or the
+            network holds layers that cannot be run as a function.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        second_order: bool,
+        posterior_draw: str = "task",
+        task_regularizer: taml.TaskRegularizer | None = None,
+        mapping: str = "auto",
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        if posterior_draw not in functional_network.POSTERIOR_DRAWS:
+            raise errors.InputError(
+                f"posterior_draw={posterior_draw!r} is unknown: expected one "
+                f"of {', '.join(functional_network.POSTERIOR_DRAWS)}"
+            )
+        self.network = network
+        self._run = functional_network.FunctionalNetwork(
+            network, second_order=second_order
+        )
+        self._posterior_draw = posterior_draw
+        self._task_regularizer = task_regularizer
+        self._mapping = mapping
+        self._resolved_mapping = _resolve_mapping(mapping, network)
+        self._seed = seed
+        self._seed_generator = keras.random.SeedGenerator(seed)
+        self.loss_function: Callable | None = None
+        self._secondary_metrics: dict[str, query_metrics.QueryMetrics] = {}
+        self.built = True
+
+    @property
+    @abc.abstractmethod
+    def _calls_per_task(self) -> int:
+        """How often a task calls the network during training."""
+
+    @abc.abstractmethod
+    def _initial(self, weights: list[tf.Tensor]) -> Any:
+        """Returns the adapted state of a task before it has any support."""
+
+    @abc.abstractmethod
+    def _adapt(
+        self,
+        weights: list[tf.Tensor],
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        run: functional_network.Pass,
+    ) -> Any:
+        """Returns the adapted state of a task after its support set."""
+
+    @abc.abstractmethod
+    def _query(
+        self, adapted: Any, query_x: tf.Tensor, run: functional_network.Pass
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Returns predictions for the queries, and the layers' losses."""
+
+    def adapt(self, support_x, support_y) -> Any:
+        """Adapts to one task, as at test: stochastic layers are silent.
+
+        Args:
+            support_x: `[support, ...]`.
+            support_y: `[support, ...]`, class labels or regression targets.
+
+        Returns:
+            The task's adapted state, for `predict_adapted`.
+
+        Raises:
+            InputError: if the learner is not compiled with a loss.
+        """
+        return self._adapt(
+            self._weight_values(),
+            tf.cast(support_x, self.network.input.dtype),
+            tf.convert_to_tensor(support_y),
+            functional_network.Pass(training=False),
+        )
+
+    def predict_adapted(self, adapted: Any, query_x) -> tf.Tensor:
+        """Predicts the queries `[queries, ...]` of one task after `adapt`."""
+        predictions, _ = self._query(
+            adapted,
+            tf.cast(query_x, self.network.input.dtype),
+            functional_network.Pass(training=False),
+        )
+        return predictions
+
+    def call(self, inputs):
+        """Adapts to each task and predicts its queries.
+
+        Args:
+            inputs: `(support_x, support_y, query_x)`, each `[tasks, ...]`.
+
+        Returns:
+            Predictions `[tasks, queries, ...]`.
+        """
+
+        def one_task(task):
+            support_x, support_y, query_x = task
+            return self.predict_adapted(
+                self.adapt(support_x, support_y), query_x
+            )
+
+        return self._map(one_task, tuple(inputs), self._weight_dtype)
+
+    def predict_queries(self, episodes) -> QueryPredictions:
+        """Predicts a meta-batch's queries after, before and despite support.
+
+        Args:
+            episodes: `(support_x, support_y, query_x, query_y)`, each
+                `[tasks, ...]` with at least two tasks: the support set of task
+                i - 1 is the other support of task i.
+
+        Returns:
+            The three kinds of predictions, `[tasks, queries, ...]` each.
+        """
+        support_x, support_y, query_x, _ = episodes
+        initial = self._initial(self._weight_values())
+
+        def one_task(task):
+            support_x, support_y, query_x, next_query_x = task
+            adapted = self.adapt(support_x, support_y)
+            return QueryPredictions(
+                adapted=self.predict_adapted(adapted, query_x),
+                initial=self.predict_adapted(initial, query_x),
+                other_support=self.predict_adapted(adapted, next_query_x),
+            )
+
+        predictions = self._map(
+            one_task,
+            (support_x, support_y, query_x, tf.roll(query_x, -1, axis=0)),
+            QueryPredictions(*[self._weight_dtype] * 3),
+        )
+        # Task i made its predictions for the queries of task i + 1.
+        return predictions._replace(
+            other_support=tf.roll(predictions.other_support, 1, axis=0)
+        )
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        jit_compile=None,
+        **kwargs,
+    ):
+        """Configures training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: a Keras optimizer; it receives the mean of the task
+                gradients.
+            loss: a Keras loss, function or name: `(y, predictions)`, used in
+                the outer loop on the query set, and by gradient-based learners
+                in the inner loop on the support set.
+            metrics: a list of Keras metrics of the query predictions after
+                adaptation; `evaluate` reports each also as
+                `<name>_before_adaptation` and `<name>_with_other_support`.
+            jit_compile: whether XLA compiles the steps. By default it does
+                where it is fast: under the `"vectorize"` mapping.
+            **kwargs: see `keras.Model.compile`.
+
+        Raises:
+            InputError: if there is no loss.
+        """
+        if loss is None:
+            raise errors.InputError("loss=None: a learner needs a loss")
+        if jit_compile is None:
+            vectorized = self._resolved_mapping == "vectorize"
+            jit_compile = "auto" if vectorized else False
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+        self.loss_function = keras.losses.get(loss)
+        self._secondary_metrics = {
+            kind: query_metrics.QueryMetrics(metrics or [], kind)
+            for kind in (_BEFORE, _OTHER_SUPPORT)
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as the saved learner was, with its optimizer's state."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def train_step(self, data):
+        """Makes one outer step from a meta-batch of episodes."""
+        episodes = _unpack_episodes(data)
+        weights = self._weight_values()
+        num_tasks = tf.shape(episodes[0])[0]
+        seeds = self._run.draw_seeds(
+            self._seed_generator.next(),
+            tasks=num_tasks,
+            calls=self._calls_per_task,
+            posterior_draw=self._posterior_draw,
+        )
+        tasks = _Task(
+            *episodes,
+            seeds=seeds,
+            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
+        )
+        if self._task_regularizer is not None:
+            tasks = tasks._replace(
+                initial_loss_weight=self._task_regularizer.initial_loss_weights(
+                    self._initial_losses(weights, tasks)
+                )
+            )
+        result = task_gradients.compute_task_gradients(
+            self._training_loss,
+            weights,
+            tasks,
+            mapping=self._resolved_mapping,
+            output_dtypes=_TaskOutputs(*[self._weight_dtype] * 3),
+        )
+        self.optimizer.apply(
+            [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
+            self.trainable_variables,
+        )
+        outputs = result.outputs
+        logs = self._update_metrics(
+            tasks.query_y, outputs.predictions, outputs.query_loss
+        )
+        logs["regularization"] = tf.reduce_mean(outputs.regularization)
+        return logs
+
+    def test_step(self, data):
+        """Scores a meta-batch after, before and despite adaptation."""
+        episodes = _unpack_episodes(data)
+        query_y = episodes[3]
+        predictions = self.predict_queries(episodes)
+        logs = self._update_metrics(
+            query_y,
+            predictions.adapted,
+            self._loss(query_y, predictions.adapted),
+        )
+        return (
+            logs
+            | self._secondary_metrics[_BEFORE].update(
+                query_y, predictions.initial
+            )
+            | self._secondary_metrics[_OTHER_SUPPORT].update(
+                query_y, predictions.other_support
+            )
+        )
+
+    def predict_step(self, data):
+        """Predicts a meta-batch's queries; their labels are not looked at."""
+        return self(tuple(data)[:3])
+
+    def reset_metrics(self):
+        """Resets all metrics, those before adaptation too."""
+        super().reset_metrics()
+        for metrics in self._secondary_metrics.values():
+            metrics.reset()
+
+    def export(self, filepath, format="tf_saved_model", **kwargs):
+        """Writes a SavedModel that adapts inside, see `export_learner`."""
+        if format != "tf_saved_model" or kwargs:
+            raise errors.InputError(
+                f"format={format!r}, {kwargs} not supported: a learner exports "
+                "with format='tf_saved_model' and no further arguments"
+            )
+        export.export_learner(self, filepath)
+
+    def get_config(self):
+        """Returns the constructor's arguments, serialized."""
+        return {
+            "network": keras.saving.serialize_keras_object(self.network),
+            "posterior_draw": self._posterior_draw,
+            "task_regularizer": keras.saving.serialize_keras_object(
+                self._task_regularizer
+            ),
+            "mapping": self._mapping,
+            "seed": self._seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds a learner from `get_config`."""
+        config = dict(config)
+        for key in ("network", "task_regularizer"):
+            config[key] = keras.saving.deserialize_keras_object(config[key])
+        return cls(**config)
+
+    @property
+    def _weight_dtype(self) -> tf.DType:
+        return tf.as_dtype(self.network.trainable_variables[0].dtype)
+
+    def _weight_values(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(v) for v in self.trainable_variables]
+
+    def _map(self, function, tasks, output_dtypes):
+        return task_mapping.map_tasks(
+            function,
+            tasks,
+            mapping=self._resolved_mapping,
+            output_dtypes=output_dtypes,
+        )
+
+    def _loss(self, y, predictions) -> tf.Tensor:
+        if self.loss_function is None:
+            raise errors.InputError(
+                "the learner has no loss: call compile(loss=...) first"
+            )
+        return tf.reduce_mean(self.loss_function(y, predictions))
+
+    def _training_loss(self, weights, task: "_Task"):
+        """Returns one task's loss in the outer loop, and what to report."""
+        run = functional_network.Pass(training=True, seeds=task.seeds)
+        adapted = self._adapt(weights, task.support_x, task.support_y, run)
+        predictions, layer_losses = self._query(adapted, task.query_x, run)
+        query_loss = self._loss(task.query_y, predictions)
+        regularization = tf.add_n([tf.zeros_like(query_loss), *layer_losses])
+        if self._task_regularizer is not None:
+            initial, _ = self._query(self._initial(weights), task.query_x, run)
+            regularization += self._task_regularizer.task_loss(
+                initial, predictions
+            ) + task.initial_loss_weight * self._loss(task.query_y, initial)
+        return query_loss + regularization, _TaskOutputs(
+            predictions, query_loss, regularization
+        )
+
+    def _initial_losses(self, weights, tasks: "_Task") -> tf.Tensor:
+        """Returns each task's query loss before adaptation, `[tasks]`."""
+
+        def one_task(task):
+            run = functional_network.Pass(training=True, seeds=task.seeds)
+            initial, _ = self._query(self._initial(weights), task.query_x, run)
+            return self._loss(task.query_y, initial)
+
+        return self._map(one_task, tasks, self._weight_dtype)
+
+    def _update_metrics(self, query_y, predictions, losses) -> dict:
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(losses)
+        return self.compute_metrics(None, query_y, predictions)
+
+
+class _Task(NamedTuple):
+    """What the train step maps over: each field `[tasks, ...]`."""
+
+    support_x: tf.Tensor
+    support_y: tf.Tensor
+    query_x: tf.Tensor
+    query_y: tf.Tensor
+    seeds: tf.Tensor
+    initial_loss_weight: tf.Tensor
+
+
+class _TaskOutputs(NamedTuple):
+    """What the train step reports of a task."""
+
+    predictions: Any
+    query_loss: Any
+    regularization: Any
+
+
+def _resolve_mapping(mapping: str, network: keras.Model) -> str:
+    if mapping == "auto":
+        has_convolution = any(
+            len(variable.shape) > 2 for variable in network.trainable_variables
+        )
+        return "map" if has_convolution else "vectorize"
+    if mapping not in task_mapping.TASK_MAPPINGS:
+        raise errors.InputError(
+            f"mapping={mapping!r} is unknown: expected auto, "
+            f"{', '.join(task_mapping.TASK_MAPPINGS)}"
+        )
+    return mapping
+
+
+def _unpack_episodes(data):
+    if not isinstance(data, tuple) or len(data) != 4:
+        raise errors.InputError(
+            "data: expected meta-batches (support_x, support_y, query_x, "
+            f"query_y) with a leading task axis, got {type(data).__name__}"
+            + (f" of {len(data)}" if isinstance(data, tuple) else "")
+        )
+    return data

@@ -1,0 +1,240 @@
+"""Model-agnostic meta-learning, and what is configured from it."""
+
+import fnmatch
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+from tfmeta.learners import functional_network, learner
+from tfmeta.regularizers import taml
+
+LEARNED_INNER_RATES = ("shared", "per_layer")
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class MAML(learner.Learner):
+    """Model-agnostic meta-learning (Finn et al. 2017).
+
+    Adapts by `inner_steps` steps of gradient descent on the support set's loss,
+    `phi <- phi - alpha grad L_support(phi)`, and trains the initialization
+    through them (equation 1 of the paper).
+
+    What else the literature names is a configuration:
+
+    - ANIL (Raghu et al. 2020): `adapted="head"`.
+    - MR-MAML(W) (Yin et al. 2020): a network whose encoder consists of
+      variational layers, with `KLDivergence(weight=beta)`, and
+      `adapted="head"`.
+    - MR-MAML(A): a `StochasticBottleneck(divergence_weight=beta)` before the
+      head, and `adapted="head"`.
+    - Learned inner rates (Meta-SGD, MAML++): `learned_inner_rate`.
+
+    Predictions for a query set are transductive where the network normalizes
+    over the batch (`TaskBatchNormalization`): a prediction depends on the other
+    queries.
+
+    Args:
+        network: a built Keras model.
+        adapted: which weights move in the inner loop: names of layers or
+            patterns of names (`"head"`, `"block*"`), one or several; a weight
+            moves if any part of its path matches. All others are shared by
+            every task and trained by the outer loop alone.
+        inner_learning_rate: alpha, positive.
+        inner_steps: gradient steps in training, at least 1.
+        test_inner_steps: gradient steps in evaluation, prediction and the
+            exported model; `inner_steps` if None.
+        first_order: whether to drop second derivatives (FOMAML).
+        learned_inner_rate: None for a fixed rate, `"shared"` for one that the
+            outer loop trains, `"per_layer"` for one for each adapted layer.
+        posterior_draw: see `Learner`.
+        task_regularizer: see `Learner`.
+        mapping: see `Learner`.
+        seed: see `Learner`.
+        name: see `Learner`.
+
+    Raises:
+        InputError: if an argument is out of range, or `adapted` matches none
+            of the network's weights.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        adapted: str | Sequence[str] = "*",
+        inner_learning_rate: float = 0.1,
+        inner_steps: int = 1,
+        test_inner_steps: int | None = None,
+        first_order: bool = False,
+        learned_inner_rate: str | None = None,
+        posterior_draw: str = "task",
+        task_regularizer: taml.TaskRegularizer | None = None,
+        mapping: str = "auto",
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        super().__init__(
+            network,
+            second_order=not first_order,
+            posterior_draw=posterior_draw,
+            task_regularizer=task_regularizer,
+            mapping=mapping,
+            seed=seed,
+            name=name,
+        )
+        if not 0 < inner_learning_rate < math.inf:
+            raise errors.InputError(
+                f"inner_learning_rate={inner_learning_rate}: expected a "
+                "positive number"
+            )
+        for argument, steps in (
+            ("inner_steps", inner_steps),
+            ("test_inner_steps", test_inner_steps),
+        ):
+            if steps is not None and steps < 1:
+                raise errors.InputError(
+                    f"{argument}={steps}: expected at least 1"
+                )
+        if learned_inner_rate not in (None, *LEARNED_INNER_RATES):
+            raise errors.InputError(
+                f"learned_inner_rate={learned_inner_rate!r} is unknown: "
+                f"expected None, {', '.join(LEARNED_INNER_RATES)}"
+            )
+        self._adapted = [adapted] if isinstance(adapted, str) else list(adapted)
+        self._inner_learning_rate = inner_learning_rate
+        self._inner_steps = inner_steps
+        self._test_inner_steps = test_inner_steps
+        self._first_order = first_order
+        self._learned_inner_rate = learned_inner_rate
+        self._adapted_indices = _match_weights(network, self._adapted)
+        self._rate_of_weight = self._group_by_rate()
+        self._inner_rates = None
+        if learned_inner_rate is not None:
+            self._inner_rates = self.add_weight(
+                name="inner_learning_rates",
+                shape=(max(self._rate_of_weight) + 1,),
+                initializer=keras.initializers.Constant(inner_learning_rate),
+                dtype=self._weight_dtype.name,
+            )
+
+    def adapted_weights(self) -> list[keras.Variable]:
+        """Returns the network's variables that the inner loop moves."""
+        variables = self.network.trainable_variables
+        return [variables[index] for index in self._adapted_indices]
+
+    def get_config(self):
+        """Returns the constructor's arguments, serialized."""
+        return super().get_config() | {
+            "adapted": self._adapted,
+            "inner_learning_rate": self._inner_learning_rate,
+            "inner_steps": self._inner_steps,
+            "test_inner_steps": self._test_inner_steps,
+            "first_order": self._first_order,
+            "learned_inner_rate": self._learned_inner_rate,
+        }
+
+    @property
+    def _calls_per_task(self) -> int:
+        return self._inner_steps + 1
+
+    def _initial(self, weights):
+        return self._network_weights(weights)
+
+    def _adapt(self, weights, support_x, support_y, run):
+        initial = self._network_weights(weights)
+        rates = self._rates(weights)
+
+        def inner_step(adapted, call):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(adapted)
+                predictions, _ = self._run(
+                    self._replace_adapted(initial, adapted),
+                    support_x,
+                    run,
+                    call,
+                )
+                loss = self._loss(support_y, predictions)
+            gradients = tape.gradient(
+                loss, adapted, unconnected_gradients="zero"
+            )
+            if self._first_order:
+                gradients = [tf.stop_gradient(g) for g in gradients]
+            return [
+                weight - rate * gradient
+                for weight, rate, gradient in zip(
+                    adapted, rates, gradients, strict=True
+                )
+            ]
+
+        adapted = [initial[index] for index in self._adapted_indices]
+        if run.training:
+            for call in range(self._inner_steps):
+                adapted = inner_step(adapted, call)
+        else:
+            # No derivative is taken through a pass at test, so the steps can
+            # be a loop, and many steps do not make a large graph.
+            adapted = tf.while_loop(
+                lambda step, _: step < self._num_test_steps,
+                lambda step, adapted: (step + 1, inner_step(adapted, 0)),
+                (0, adapted),
+            )[1]
+        return self._replace_adapted(initial, adapted)
+
+    def _query(self, adapted, query_x, run):
+        return self._run(adapted, query_x, run, self._inner_steps)
+
+    @property
+    def _num_test_steps(self) -> int:
+        return self._test_inner_steps or self._inner_steps
+
+    def _network_weights(self, weights):
+        # Keras lists a model's own variables before its layers'.
+        return weights[len(weights) - len(self.network.trainable_variables) :]
+
+    def _rates(self, weights) -> list:
+        """Returns the inner learning rate of each adapted weight."""
+        if self._inner_rates is None:
+            return [self._inner_learning_rate] * len(self._adapted_indices)
+        return [weights[0][group] for group in self._rate_of_weight]
+
+    def _group_by_rate(self) -> list[int]:
+        """Numbers the rate that each adapted weight uses."""
+        if self._learned_inner_rate != "per_layer":
+            return [0] * len(self._adapted_indices)
+        groups: dict[str, int] = {}
+        return [
+            groups.setdefault(variable.path.rpartition("/")[0], len(groups))
+            for variable in self.adapted_weights()
+        ]
+
+    def _replace_adapted(self, weights, adapted):
+        weights = list(weights)
+        for index, weight in zip(self._adapted_indices, adapted, strict=True):
+            weights[index] = weight
+        return weights
+
+
+def _match_weights(network: keras.Model, patterns: Sequence[str]) -> list[int]:
+    """Returns the indices of the trainable weights that patterns match."""
+    matched = set()
+    variables = network.trainable_variables
+    for pattern in patterns:
+        indices = {
+            index
+            for index, variable in enumerate(variables)
+            if any(
+                fnmatch.fnmatchcase(part, pattern)
+                for part in variable.path.split("/")
+            )
+        }
+        if not indices:
+            layers = sorted({v.path.rpartition("/")[0] for v in variables})
+            raise errors.InputError(
+                f"adapted={pattern!r} matches no layer of the network: its "
+                f"layers with weights are {', '.join(layers)}"
+            )
+        matched |= indices
+    return sorted(matched)

@@ -1,0 +1,34 @@
+"""The train step's parts: task gradients, evaluation, checkpoints."""
+
+from tfmeta.training.callbacks import (
+    DivergenceError,
+    SaveCheckpoint,
+    StopOnNaN,
+)
+from tfmeta.training.checkpoints import Checkpoints
+from tfmeta.training.evaluation import (
+    Estimate,
+    Evaluation,
+    accuracy,
+    evaluate_tasks,
+    squared_error,
+)
+from tfmeta.training.task_gradients import TaskGradients, compute_task_gradients
+from tfmeta.training.task_mapping import TASK_MAPPINGS, map_tasks
+
+__all__ = [
+    "TASK_MAPPINGS",
+    "Checkpoints",
+    "DivergenceError",
+    "Estimate",
+    "Evaluation",
+    "SaveCheckpoint",
+    "StopOnNaN",
+    "TaskGradients",
+    "accuracy",
+    "compute_task_gradients",
+    "evaluate_tasks",
+    "map_tasks",
+    "squared_error",
+
+]
