@@ -83,6 +83,7 @@ class ImageClasses:
         return height, width, channels
 
     def __repr__(self) -> str:
+        """Returns how many classes and images there are, and their shape."""
         fewest, most = self._counts.min(), self._counts.max()
         each = f"{most}" if fewest == most else f"{fewest} to {most}"
         return (

@@ -1,0 +1,18 @@
+"""Task distributions: what comes in.
+
+Labelled images, from a source of ours or from your own arrays or folder, are
+`ImageClasses`; `sample_episodes` draws few-shot tasks from them.
+"""
+
+from tfmeta.tasks.episodes import CONSTRUCTIONS, Episode, sample_episodes
+from tfmeta.tasks.glyphs import load_glyphs
+from tfmeta.tasks.image_classes import ImageClasses, Splits
+
+__all__ = [
+    "CONSTRUCTIONS",
+    "Episode",
+    "ImageClasses",
+    "Splits",
+    "load_glyphs",
+    "sample_episodes",
+]
