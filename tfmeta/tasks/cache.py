@@ -92,7 +92,9 @@ def _write(
             dir=path.parent, prefix=f".{path.stem}-", delete=False
         ) as file:
             temporary = pathlib.Path(file.name)
-            np.savez_compressed(file, **arrays, **{_KEY: np.array(key)})
+            np.savez_compressed(
+                file, allow_pickle=False, **arrays, **{_KEY: np.array(key)}
+            )
         temporary.replace(path)
     except OSError as error:
         if temporary is not None:
