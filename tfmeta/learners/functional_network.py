@@ -1,5 +1,6 @@
 """A Keras network as a pure function of its weights and random seeds."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -39,26 +40,25 @@ class FunctionalNetwork:
 
     Args:
         network: a built Keras model.
-        second_order: whether second derivatives of the network are needed.
-
-    Raises:
-        InputError: if the network is not built, has nothing to train, or
-            holds layers that cannot be run so.
+        part: a model made of some of the network's layers, which is what
+            runs; the whole network if None. Weights and seeds are always
+            those of the whole network.
     """
 
-    def __init__(self, network: keras.Model, *, second_order: bool):
-        _check_network(network, second_order)
-        self._network = network
-        self._seed_states = [
-            index
-            for index, variable in enumerate(network.non_trainable_variables)
-            if is_seed_state(variable)
-        ]
-
-    @property
-    def is_stochastic(self) -> bool:
-        """Whether any layer of the network draws random numbers."""
-        return bool(self._seed_states)
+    def __init__(self, network: keras.Model, part: keras.Model | None = None):
+        self._model = network if part is None else part
+        self._weight_indices = _positions(
+            self._model.trainable_variables, network.trainable_variables
+        )
+        seed_states = _seed_states(network)
+        part_states = _seed_states(self._model)
+        self._part_seeds = list(
+            zip(
+                _positions(part_states, self._model.non_trainable_variables),
+                _positions(part_states, seed_states),
+                strict=True,
+            )
+        )
 
     def __call__(
         self,
@@ -81,85 +81,146 @@ class FunctionalNetwork:
         """
         state = [
             tf.convert_to_tensor(variable)
-            for variable in self._network.non_trainable_variables
+            for variable in self._model.non_trainable_variables
         ]
         if run.seeds is not None:
-            for number, index in enumerate(self._seed_states):
+            for index, number in self._part_seeds:
                 state[index] = tf.cast(
                     run.seeds[call, number], state[index].dtype
                 )
-        predictions, _, losses = self._network.stateless_call(
-            weights, state, inputs, training=run.training, return_losses=True
+        predictions, _, losses = self._model.stateless_call(
+            [weights[index] for index in self._weight_indices],
+            state,
+            inputs,
+            training=run.training,
+            return_losses=True,
         )
         dtype = weights[0].dtype
         return tf.cast(predictions, dtype), [
             tf.cast(loss, dtype) for loss in losses
         ]
 
-    def draw_seeds(
-        self,
-        seed: tf.Tensor,
-        *,
-        tasks: tf.Tensor,
-        calls: int,
-        posterior_draw: str,
-    ) -> tf.Tensor:
-        """Draws the random states of all calls of a meta-batch.
 
-        Args:
-            seed: `[2]`.
-            tasks: number of tasks.
-            calls: how often a task calls the network.
-            posterior_draw: what shares one draw, one of `POSTERIOR_DRAWS`.
+def draw_seeds(
+    network: keras.Model,
+    seed: tf.Tensor,
+    *,
+    tasks: tf.Tensor,
+    calls: int,
+    posterior_draw: str,
+) -> tf.Tensor:
+    """Draws the random states of all calls of a meta-batch.
 
-        Returns:
-            `[tasks, calls, seed states, 2]`, for `Pass.seeds` of each task.
-        """
-        drawn_tasks = 1 if posterior_draw == "meta_batch" else tasks
-        drawn_calls = calls if posterior_draw == "call" else 1
-        states = len(self._seed_states)
-        seeds = tf.random.stateless_uniform(
-            (drawn_tasks, drawn_calls, states, 2),
-            seed=tf.cast(seed, tf.int32),
-            minval=None,
-            maxval=None,
-            dtype=tf.int32,
-        )
-        return tf.broadcast_to(seeds, (tasks, calls, states, 2))
+    Args:
+        network: the whole network.
+        seed: `[2]`.
+        tasks: number of tasks.
+        calls: how often a task calls the network.
+        posterior_draw: what shares one draw, one of `POSTERIOR_DRAWS`.
 
-
-def is_seed_state(variable: keras.Variable) -> bool:
-    """Tells the state of a `keras.random.SeedGenerator` by its name."""
-    return variable.name == "seed_generator_state"
+    Returns:
+        `[tasks, calls, seed states, 2]`, for `Pass.seeds` of each task.
+    """
+    drawn_tasks = 1 if posterior_draw == "meta_batch" else tasks
+    drawn_calls = calls if posterior_draw == "call" else 1
+    states = len(_seed_states(network))
+    seeds = tf.random.stateless_uniform(
+        (drawn_tasks, drawn_calls, states, 2),
+        seed=tf.cast(seed, tf.int32),
+        minval=None,
+        maxval=None,
+        dtype=tf.int32,
+    )
+    return tf.broadcast_to(seeds, (tasks, calls, states, 2))
 
 
-def _check_network(network: keras.Model, second_order: bool) -> None:
-    if not network.built:
+def check_network(network: keras.Model, *, second_order: bool) -> None:
+    """Checks that a network can be run as a function.
+
+    Args:
+        network: what a user gave.
+        second_order: whether its second derivatives are needed.
+
+    Raises:
+        InputError: if the network is not built, has not one input and one
+            output, has nothing to train, or holds layers that cannot be run
+            rightly.
+    """
+    name = f"network={network.name!r}"
+    try:
+        one_in_one_out = len(network.inputs) == len(network.outputs) == 1
+    except (AttributeError, TypeError):
+        one_in_one_out = False
+    if not one_in_one_out:
         raise errors.InputError(
-            f"network={network.name!r} is not built: give it an Input, or call "
-            "it once"
+            f"{name}: expected a built Sequential or functional model with one "
+            "input and one output"
         )
     if not network.trainable_variables:
-        raise errors.InputError(
-            f"network={network.name!r} has no trainable weights"
-        )
+        raise errors.InputError(f"{name} has no trainable weights")
     for layer in network._flatten_layers():
+        kind = type(layer).__name__
         if isinstance(layer, keras.layers.BatchNormalization):
             raise errors.InputError(
-                f"network={network.name!r} holds {layer.name!r}, a "
-                "BatchNormalization, whose moving averages no inner loop "
-                "updates: use tfmeta.layers.TaskBatchNormalization"
+                f"{name} holds {layer.name!r}, a {kind}, whose moving averages "
+                "no inner loop updates: use "
+                "tfmeta.layers.TaskBatchNormalization"
             )
         if second_order and isinstance(layer, _WRONG_SECOND_DERIVATIVE):
             raise errors.InputError(
-                f"network={network.name!r} holds {layer.name!r}, a "
-                f"{type(layer).__name__}, whose second derivatives are wrong "
-                "in TensorFlow: use tfmeta.layers.TaskLayerNormalization or "
-                "first_order=True"
+                f"{name} holds {layer.name!r}, a {kind}, whose second "
+                "derivatives are wrong in TensorFlow: use "
+                "tfmeta.layers.TaskLayerNormalization, or first order"
             )
         if layer.compute_dtype == "float16":
             raise errors.InputError(
-                f"network={network.name!r} computes {layer.name!r} in float16, "
-                "in which inner gradients underflow, for loss scaling reaches "
-                "the outer loop alone: use mixed_bfloat16"
+                f"{name} computes {layer.name!r} in float16, in which inner "
+                "gradients underflow, for loss scaling reaches the outer loop "
+                "alone: use mixed_bfloat16"
             )
+
+
+def split_at(
+    network: keras.Model, weights: Sequence[keras.Variable]
+) -> tuple[keras.Model | None, keras.Model]:
+    """Splits a network before the first layer that owns any of `weights`.
+
+    What comes before does not change while these weights do, so it need not be
+    run again.
+
+    Returns:
+        The part before, and the rest. Where there is no such cut, because the
+        first layer owns some, or a connection leaps over it: None, and the
+        whole network.
+    """
+    wanted = {id(variable) for variable in weights}
+    first = next(
+        layer
+        for layer in network.layers
+        if wanted & {id(v) for v in layer.trainable_variables}
+    )
+    if first.input is network.input:
+        return None, network
+    try:
+        return (
+            keras.Model(network.input, first.input),
+            keras.Model(first.input, network.output),
+        )
+    except ValueError:
+        return None, network
+
+
+def _seed_states(model: keras.Model) -> list[keras.Variable]:
+    # The name that keras.random.SeedGenerator gives its state.
+    return [
+        variable
+        for variable in model.non_trainable_variables
+        if variable.name == "seed_generator_state"
+    ]
+
+
+def _positions(
+    variables: Sequence[keras.Variable], among: Sequence[keras.Variable]
+) -> list[int]:
+    position = {id(variable): index for index, variable in enumerate(among)}
+    return [position[id(variable)] for variable in variables]

@@ -54,8 +54,8 @@ class Learner(keras.Model, abc.ABC):
         second_order: whether training takes second derivatives of the network.
         posterior_draw: what shares one draw of theta, where the network is
             stochastic: `"task"` (a task's support and query), `"meta_batch"`
-            (all tasks of a step) or `"call"` (nothing: each pass through the
-            network draws anew).
+            (all tasks of a step) or `"call"` (nothing: support and query draw
+            apart).
         task_regularizer: a regularizer of the tasks' predictions, such as
             `tfmeta.regularizers.TAMLEntropy`.
         mapping: how a step goes through its tasks, one of
@@ -86,10 +86,8 @@ class Learner(keras.Model, abc.ABC):
                 f"posterior_draw={posterior_draw!r} is unknown: expected one "
                 f"of {', '.join(functional_network.POSTERIOR_DRAWS)}"
             )
+        functional_network.check_network(network, second_order=second_order)
         self.network = network
-        self._run = functional_network.FunctionalNetwork(
-            network, second_order=second_order
-        )
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
@@ -259,7 +257,8 @@ class Learner(keras.Model, abc.ABC):
         episodes = _unpack_episodes(data)
         weights = self._weight_values()
         num_tasks = tf.shape(episodes[0])[0]
-        seeds = self._run.draw_seeds(
+        seeds = functional_network.draw_seeds(
+            self.network,
             self._seed_generator.next(),
             tasks=num_tasks,
             calls=self._calls_per_task,

@@ -110,6 +110,15 @@ class MAML(learner.Learner):
         self._first_order = first_order
         self._learned_inner_rate = learned_inner_rate
         self._adapted_indices = _match_weights(network, self._adapted)
+        encoder, head = functional_network.split_at(
+            network, self.adapted_weights()
+        )
+        # The layers before the first adapted one see a support set once, not
+        # at every inner step.
+        self._encode = encoder and functional_network.FunctionalNetwork(
+            network, encoder
+        )
+        self._run_head = functional_network.FunctionalNetwork(network, head)
         self._rate_of_weight = self._group_by_rate()
         self._inner_rates = None
         if learned_inner_rate is not None:
@@ -146,13 +155,14 @@ class MAML(learner.Learner):
     def _adapt(self, weights, support_x, support_y, run):
         initial = self._network_weights(weights)
         rates = self._rates(weights)
+        features, _ = self._features(initial, support_x, run, 0)
 
         def inner_step(adapted, call):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(adapted)
-                predictions, _ = self._run(
+                predictions, _ = self._run_head(
                     self._replace_adapted(initial, adapted),
-                    support_x,
+                    features,
                     run,
                     call,
                 )
@@ -184,7 +194,16 @@ class MAML(learner.Learner):
         return self._replace_adapted(initial, adapted)
 
     def _query(self, adapted, query_x, run):
-        return self._run(adapted, query_x, run, self._inner_steps)
+        call = self._inner_steps
+        features, encoder_losses = self._features(adapted, query_x, run, call)
+        predictions, losses = self._run_head(adapted, features, run, call)
+        return predictions, encoder_losses + losses
+
+    def _features(self, weights, inputs, run, call):
+        """Runs the layers before the first adapted one, if there are any."""
+        if self._encode is None:
+            return inputs, []
+        return self._encode(weights, inputs, run, call)
 
     @property
     def _num_test_steps(self) -> int:
