@@ -7,12 +7,22 @@ Labelled images, from a source of ours or from your own arrays or folder, are
 from tfmeta.tasks.episodes import CONSTRUCTIONS, Episode, sample_episodes
 from tfmeta.tasks.glyphs import load_glyphs
 from tfmeta.tasks.image_classes import ImageClasses, Splits
+from tfmeta.tasks.image_folder import (
+    list_images,
+    load_image_folder,
+    load_images,
+)
+from tfmeta.tasks.omniglot import load_omniglot
 
 __all__ = [
     "CONSTRUCTIONS",
     "Episode",
     "ImageClasses",
     "Splits",
+    "list_images",
     "load_glyphs",
+    "load_image_folder",
+    "load_images",
+    "load_omniglot",
     "sample_episodes",
 ]

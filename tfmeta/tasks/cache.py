@@ -62,18 +62,21 @@ def cached_arrays(
 
 def _read(path: pathlib.Path, key: str) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with (
+            path.open("rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):
             arrays = {name: file[name] for name in file.files}
         if str(arrays.pop(_KEY)) == key:
             return arrays
     except FileNotFoundError:
         return None
     except (
-        AttributeError,  # A file with one bare array is no archive.
         EOFError,
         KeyError,
         NotImplementedError,
         OSError,
+        TypeError,  # A file with one bare array is no archive.
         ValueError,
         zipfile.BadZipFile,
         zlib.error,

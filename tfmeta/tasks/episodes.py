@@ -84,10 +84,12 @@ def sample_episodes(
     _check(
         classes,
         construction=construction,
-        start=start,
-        ways=ways,
-        shots=shots,
-        queries=queries,
+        sizes={"ways": ways, "shots": shots, "queries": queries},
+        numbers={
+            "seed": seed,
+            "start": start,
+            "assignment_seed": assignment_seed,
+        },
     )
     # On the CPU, where tf.data runs. As eager tensors the images are captured
     # by reference; as an array they would be copied into the graph.
@@ -199,8 +201,8 @@ def _check(
     classes: image_classes.ImageClasses,
     *,
     construction: str,
-    start: int,
-    **sizes: int,
+    sizes: dict[str, int],
+    numbers: dict[str, int],
 ) -> None:
     if construction not in CONSTRUCTIONS:
         raise errors.InputError(
@@ -212,8 +214,11 @@ def _check(
             raise errors.InputError(
                 f"{argument}: expected a positive number, got {size}"
             )
-    if start < 0:
-        raise errors.InputError(f"start: expected 0 or more, got {start}")
+    for argument, number in numbers.items():
+        if not 0 <= number < 2**63:
+            raise errors.InputError(
+                f"{argument}: expected 0 to 2**63 - 1, got {number}"
+            )
     if sizes["ways"] > classes.num_classes:
         raise errors.InputError(
             f"ways: expected at most {classes.num_classes}, the number of "

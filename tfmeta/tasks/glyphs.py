@@ -55,7 +55,7 @@ _CATEGORIES = ("Lu", "Ll", "Lt", "Lo")
 # shifts of thin strokes (S and s, a capital and a small Cyrillic letter of
 # one shape) do not tell letters apart.
 _MAX_CORRELATION = 0.9
-_COMPARED_SIZE = 12
+_COMPARED_SIZE = 16
 
 _FONT_SIZE = 96  # Pixels to the em.
 _MIN_EXTENT = _FONT_SIZE // 3  # Leaves out dots and dashes.
@@ -149,14 +149,17 @@ def load_glyphs(
 def _split_sizes(
     num_classes: int, meta_validation_share: float, meta_test_share: float
 ) -> tuple[int, int, int]:
-    validation = round(num_classes * meta_validation_share)
-    test = round(num_classes * meta_test_share)
+    shares = (meta_validation_share, meta_test_share)
+    validation, test = (
+        round(num_classes * share) if 0.0 < share < 1.0 else 0
+        for share in shares
+    )
     train = num_classes - validation - test
     if min(train, validation, test) < 1:
         raise errors.InputError(
             "meta_validation_share, meta_test_share: expected shares that "
             f"leave each split some of the {num_classes} classes, got "
-            f"{meta_validation_share} and {meta_test_share}"
+            f"{shares[0]} and {shares[1]}"
         )
     return train, validation, test
 

@@ -175,9 +175,11 @@ class ImageClasses:
             One `ImageClasses` for each size.
 
         Raises:
-            InputError: if a size is not positive or their sum is more than
-                the number of classes.
+            InputError: if a size is not positive, their sum is more than the
+                number of classes, or the seed is negative.
         """
+        if seed < 0:
+            raise errors.InputError(f"seed: expected 0 or more, got {seed}")
         if (
             not sizes
             or min(int(size) for size in sizes) < 1
@@ -219,6 +221,8 @@ def _checked_images(images: np.ndarray) -> np.ndarray:
             f"got shape {list(images.shape)}"
         )
     if np.issubdtype(images.dtype, np.floating):
+        with np.errstate(over="ignore"):  # To infinity, which is found below.
+            images = images.astype(np.float32)
         finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
         if not finite.all():
             raise errors.InputError(
@@ -226,7 +230,6 @@ def _checked_images(images: np.ndarray) -> np.ndarray:
                 f"{np.count_nonzero(~finite)} of {len(images)} images, first "
                 f"in image {np.argmin(finite)}"
             )
-        images = images.astype(np.float32)
     elif images.dtype != np.uint8:
         raise errors.InputError(
             f"images: expected uint8 or floats, got {images.dtype}"
