@@ -1,0 +1,28 @@
+"""Tests for what `import tfmeta` gives."""
+
+import subprocess
+import sys
+
+from absl.testing import absltest, parameterized
+
+import tfmeta
+
+
+class PackageTest(parameterized.TestCase):
+    @parameterized.parameters(*tfmeta.__all__)
+    def test_subpackage_is_there_without_its_own_import(self, name):
+        self.assertEqual(getattr(tfmeta, name).__name__, f"tfmeta.{name}")
+        self.assertIn(name, dir(tfmeta))
+
+    def test_unknown_attribute_is_an_attribute_error(self):
+        with self.assertRaisesRegex(AttributeError, "'tfmeta'.*'learner'"):
+            _ = tfmeta.learner
+
+    def test_import_alone_does_not_load_tensorflow(self):
+        program = "import sys, tfmeta; print('tensorflow' in sys.modules)"
+        printed = subprocess.check_output([sys.executable, "-c", program])
+        self.assertEqual(printed.decode().strip(), "False")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,33 @@
+"""Meta-learning and multi-task learning for TensorFlow and Keras.
+
+The subpackages load when they are first used: `import tfmeta` is enough for
+`tfmeta.learners.MAML`, and a program that only needs a layer does not wait for
+the data sources.
+"""
+
+import importlib
+import types
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "errors",
+    "layers",
+    "learners",
+    "networks",
+    "regularizers",
+    "tasks",
+    "training",
+]
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    """Imports a subpackage at its first use (PEP 562)."""
+    if name in __all__:
+        return importlib.import_module(f"tfmeta.{name}")
+    raise AttributeError(f"module 'tfmeta' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Lists the subpackages, for tab completion."""
+    return sorted([*globals(), *__all__])
