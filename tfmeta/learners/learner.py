@@ -32,6 +32,20 @@ class QueryPredictions(NamedTuple):
     other_support: Any
 
 
+class TaskOutputs(NamedTuple):
+    """What a train step reports of each task.
+
+    Attributes:
+        predictions: `[queries, ...]`, after adaptation.
+        query_loss: scalar, their loss.
+        regularization: scalar, what was added to it.
+    """
+
+    predictions: Any
+    query_loss: Any
+    regularization: Any
+
+
 class Learner(keras.Model, abc.ABC):
     """A meta-learner: a Keras model whose examples are tasks.
 
@@ -203,6 +217,47 @@ class Learner(keras.Model, abc.ABC):
             other_support=tf.roll(predictions.other_support, 1, axis=0)
         )
 
+    def task_gradients(self, episodes) -> task_gradients.TaskGradients:
+        """Differentiates each task's outer loss.
+
+        Draws anew at every call where the network is stochastic.
+
+        Args:
+            episodes: `(support_x, support_y, query_x, query_y)`, each
+                `[tasks, ...]`.
+
+        Returns:
+            Gradients with respect to `trainable_variables`, losses, and as
+            `outputs` the `TaskOutputs`, each `[tasks, ...]`.
+        """
+        weights = self._weight_values()
+        num_tasks = tf.shape(episodes[0])[0]
+        seeds = functional_network.draw_seeds(
+            self.network,
+            self._seed_generator.next(),
+            tasks=num_tasks,
+            calls=self._calls_per_task,
+            posterior_draw=self._posterior_draw,
+        )
+        tasks = _Task(
+            *episodes,
+            seeds=seeds,
+            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
+        )
+        if self._task_regularizer is not None:
+            tasks = tasks._replace(
+                initial_loss_weight=self._task_regularizer.initial_loss_weights(
+                    self._initial_losses(weights, tasks)
+                )
+            )
+        return task_gradients.compute_task_gradients(
+            self._training_loss,
+            weights,
+            tasks,
+            mapping=self._resolved_mapping,
+            output_dtypes=TaskOutputs(*[self._weight_dtype] * 3),
+        )
+
     def compile(
         self,
         optimizer="adam",
@@ -255,40 +310,14 @@ class Learner(keras.Model, abc.ABC):
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
         episodes = _unpack_episodes(data)
-        weights = self._weight_values()
-        num_tasks = tf.shape(episodes[0])[0]
-        seeds = functional_network.draw_seeds(
-            self.network,
-            self._seed_generator.next(),
-            tasks=num_tasks,
-            calls=self._calls_per_task,
-            posterior_draw=self._posterior_draw,
-        )
-        tasks = _Task(
-            *episodes,
-            seeds=seeds,
-            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
-        )
-        if self._task_regularizer is not None:
-            tasks = tasks._replace(
-                initial_loss_weight=self._task_regularizer.initial_loss_weights(
-                    self._initial_losses(weights, tasks)
-                )
-            )
-        result = task_gradients.compute_task_gradients(
-            self._training_loss,
-            weights,
-            tasks,
-            mapping=self._resolved_mapping,
-            output_dtypes=_TaskOutputs(*[self._weight_dtype] * 3),
-        )
+        result = self.task_gradients(episodes)
         self.optimizer.apply(
             [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
             self.trainable_variables,
         )
         outputs = result.outputs
         logs = self._update_metrics(
-            tasks.query_y, outputs.predictions, outputs.query_loss
+            episodes[3], outputs.predictions, outputs.query_loss
         )
         logs["regularization"] = tf.reduce_mean(outputs.regularization)
         return logs
@@ -387,7 +416,7 @@ class Learner(keras.Model, abc.ABC):
             regularization += self._task_regularizer.task_loss(
                 initial, predictions
             ) + task.initial_loss_weight * self._loss(task.query_y, initial)
-        return query_loss + regularization, _TaskOutputs(
+        return query_loss + regularization, TaskOutputs(
             predictions, query_loss, regularization
         )
 
@@ -417,14 +446,6 @@ class _Task(NamedTuple):
     query_y: tf.Tensor
     seeds: tf.Tensor
     initial_loss_weight: tf.Tensor
-
-
-class _TaskOutputs(NamedTuple):
-    """What the train step reports of a task."""
-
-    predictions: Any
-    query_loss: Any
-    regularization: Any
 
 
 def _resolve_mapping(mapping: str, network: keras.Model) -> str:

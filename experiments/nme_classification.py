@@ -1,0 +1,253 @@
+"""Does a meta-learner memorize? MAML and its kin on non-exclusive tasks.
+
+Trains each method on few-shot classification tasks of which one function
+solves all (non-mutually-exclusive tasks: every class bears the same label in
+each), then asks how it does on tasks of new classes. A learner that memorized
+reads the query alone: it is right before it has seen a support set, and with
+another task's, and at chance on new classes (Yin et al. 2020, table 4).
+
+    ./bazelw run //experiments:nme_classification
+    ./bazelw run //experiments:nme_classification -- \\
+        --dataset=omniglot --data_dir=/data/tfds --methods=maml,mr_maml_w
+
+A run that was stopped goes on when the same command is given again.
+"""
+
+import dataclasses
+import math
+
+from absl import flags
+
+from experiments import cli, nme_methods, nme_report, nme_training, run_folder
+from tfmeta import errors, tasks
+
+_DATASETS = ("glyphs", "omniglot")
+
+_DATASET = flags.DEFINE_enum(
+    "dataset",
+    "glyphs",
+    _DATASETS,
+    "glyphs: letters of many scripts, rendered here from matplotlib's fonts; "
+    "omniglot: handwritten characters, through TensorFlow Datasets.",
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of TensorFlow Datasets (omniglot); its own default if not given. "
+    "What is missing there is downloaded.",
+)
+_CONSTRUCTION = flags.DEFINE_enum(
+    "construction",
+    "fixed_label_per_class",
+    tasks.CONSTRUCTIONS,
+    "How meta-train tasks are made of classes. Meta-test tasks always take any "
+    "new classes with random labels.",
+)
+_WAYS = flags.DEFINE_integer("ways", 20, "Classes in a task.", lower_bound=2)
+_SHOTS = flags.DEFINE_integer(
+    "shots", 1, "Support images of each class.", lower_bound=1
+)
+_QUERIES = flags.DEFINE_integer(
+    "queries", 1, "Query images of each class.", lower_bound=1
+)
+_METHODS = flags.DEFINE_list(
+    "methods",
+    ["maml", "control", "mr_maml_w"],
+    f"Comma-separated list of {', '.join(nme_methods.METHODS)}.",
+)
+_INNER_STEPS = flags.DEFINE_integer(
+    "inner_steps",
+    None,
+    "Gradient steps of the inner loop in training; by default the method's.",
+    lower_bound=1,
+)
+_TEST_INNER_STEPS = flags.DEFINE_integer(
+    "test_inner_steps",
+    None,
+    "Gradient steps of the inner loop at test; by default twice as many.",
+    lower_bound=1,
+)
+_STEPS = flags.DEFINE_integer(
+    "steps", 1000, "Outer steps of each method.", lower_bound=1
+)
+_STEPS_PER_EPOCH = flags.DEFINE_integer(
+    "steps_per_epoch",
+    100,
+    "Steps between two checkpoints, validations and points of the curves.",
+    lower_bound=1,
+)
+_META_BATCH_SIZE = flags.DEFINE_integer(
+    "meta_batch_size", 8, "Tasks in an outer step.", lower_bound=2
+)
+_FILTERS = flags.DEFINE_integer(
+    "filters", None, "Channels of each convolution; 64.", lower_bound=1
+)
+_EVAL_TASKS = flags.DEFINE_integer(
+    "eval_tasks", 600, "Tasks to evaluate on, of each split.", lower_bound=2
+)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Fixes splits, tasks, weights and draws.", lower_bound=0
+)
+_OUT = flags.DEFINE_string(
+    "out",
+    None,
+    "Folder of the run; by default results/nme_classification/ and the "
+    "settings' name.",
+)
+
+
+def _define_rate(name: str, help_text: str, *, zero: bool) -> flags.FlagHolder:
+    holder = flags.DEFINE_float(
+        name, None, f"{help_text}; by default the method's."
+    )
+    flags.register_validator(
+        name,
+        lambda value: value is None
+        or (math.isfinite(value) and (value > 0 or (zero and value == 0))),
+        f"expected a {'number not below' if zero else 'number above'} 0",
+    )
+    return holder
+
+
+_RATES = [
+    _define_rate("inner_learning_rate", "Step size of the inner loop", zero=False),
+    _define_rate("outer_learning_rate", "Learning rate of Adam", zero=False),
+    _define_rate("beta", "Weight of the KL divergence", zero=True),
+    _define_rate("initial_scale", "Initial sigma of q(theta)", zero=False),
+    _define_rate("weight_decay", "Decoupled weight decay", zero=True),
+    _define_rate("taml_weight", "Weight of TAML's entropy", zero=True),
+]
+
+
+def main() -> None:
+    """Trains and evaluates the methods, and writes what came of it."""
+    methods = _chosen_methods()
+    name = (
+        f"{_DATASET.value}-{_CONSTRUCTION.value}-{_WAYS.value}way-"
+        f"{_SHOTS.value}shot-seed{_SEED.value}"
+    )
+    folder = run_folder.RunFolder(
+        cli.resolve_path(_OUT.value or f"results/nme_classification/{name}"),
+        _config(),
+    )
+    splits = _load_splits()
+    problem = nme_training.Problem(
+        splits=splits,
+        construction=_CONSTRUCTION.value,
+        ways=_WAYS.value,
+        shots=_SHOTS.value,
+        queries=_QUERIES.value,
+        seed=_SEED.value,
+    )
+    budget = nme_training.Budget(
+        steps=_STEPS.value,
+        steps_per_epoch=_steps_per_epoch(),
+        meta_batch_size=_META_BATCH_SIZE.value,
+        eval_tasks=_EVAL_TASKS.value,
+    )
+    print(
+        f"{_DATASET.value}: {splits.meta_train.num_classes} meta-train, "
+        f"{splits.meta_validation.num_classes} meta-validation and "
+        f"{splits.meta_test.num_classes} meta-test classes; "
+        f"{_WAYS.value}-way {_SHOTS.value}-shot, {_CONSTRUCTION.value}.\n"
+        f"Writing to {folder.path}"
+    )
+    rows, curves = [], {}
+    for number, name in enumerate(methods, start=1):
+        method = nme_methods.METHODS[name]
+        settings = method.settings(**_overrides())
+        print(f"\n[{number}/{len(methods)}] {method.title}", flush=True)
+        outcome = nme_training.run_method(
+            name, method, settings, problem, budget, folder
+        )
+        curves[name] = outcome["curve"]
+        rows += [
+            {
+                "experiment": "nme_classification",
+                "method": name,
+                "dataset": _DATASET.value,
+                "construction": _CONSTRUCTION.value,
+                "ways": _WAYS.value,
+                "shots": _SHOTS.value,
+                "seed": _SEED.value,
+                "split": split,
+                **scores,
+                "paper": nme_report.paper_accuracy(
+                    name,
+                    dataset=_DATASET.value,
+                    construction=_CONSTRUCTION.value,
+                    ways=_WAYS.value,
+                    shots=_SHOTS.value,
+                    split=split,
+                ),
+                "seconds": outcome["seconds"],
+                "settings": dataclasses.asdict(settings),
+            }
+            for split, scores in outcome["splits"].items()
+        ]
+        folder.write_results(rows)
+    nme_report.draw(rows, curves, folder.path)
+    print()
+    print(nme_report.table(rows))
+    print(f"\nResults, plots, logs and learners are in {folder.path}")
+
+
+def _chosen_methods() -> list[str]:
+    methods = [name.strip() for name in _METHODS.value if name.strip()]
+    if not methods:
+        raise errors.InputError("--methods: expected at least one method")
+    for name in methods:
+        if name not in nme_methods.METHODS:
+            raise errors.InputError(
+                f"--methods: {name!r} is unknown; expected some of "
+                f"{', '.join(nme_methods.METHODS)}"
+            )
+    return list(dict.fromkeys(methods))
+
+
+def _steps_per_epoch() -> int:
+    steps_per_epoch = min(_STEPS_PER_EPOCH.value, _STEPS.value)
+    if _STEPS.value % steps_per_epoch:
+        raise errors.InputError(
+            f"--steps={_STEPS.value}: expected a multiple of "
+            f"--steps_per_epoch={steps_per_epoch}"
+        )
+    return steps_per_epoch
+
+
+def _overrides() -> dict[str, float | None]:
+    """Returns the method settings that the user gave as flags."""
+    given = [*_RATES, _INNER_STEPS, _TEST_INNER_STEPS, _FILTERS]
+    return {holder.name: holder.value for holder in given}
+
+
+def _config() -> dict:
+    """Returns the flags that fix the results of a method."""
+    return {
+        holder.name: holder.value
+        for holder in (
+            _DATASET,
+            _CONSTRUCTION,
+            _WAYS,
+            _SHOTS,
+            _QUERIES,
+            _STEPS,
+            _STEPS_PER_EPOCH,
+            _META_BATCH_SIZE,
+            _EVAL_TASKS,
+            _SEED,
+        )
+    } | _overrides()
+
+
+def _load_splits() -> tasks.Splits:
+    if _DATASET.value == "glyphs":
+        return tasks.load_glyphs(seed=_SEED.value)
+    data_dir = _DATA_DIR.value
+    return tasks.load_omniglot(
+        data_dir and str(cli.resolve_path(data_dir)), seed=_SEED.value
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

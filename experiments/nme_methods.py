@@ -1,0 +1,184 @@
+"""The methods that the experiment on non-exclusive tasks compares."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import keras
+
+from tfmeta import layers, learners, networks, regularizers
+
+# What MAML-like methods without an unadapted, regularized encoder start from,
+# and what the meta-regularized ones and their controls do. Where MAML
+# memorizes depends on its inner learning rate: at .4 it does so less.
+_MAML_DEFAULTS = {
+    "inner_learning_rate": 0.01,
+    "inner_steps": 1,
+    "outer_learning_rate": 1e-3,
+}
+_REGULARIZED_DEFAULTS = {
+    "inner_learning_rate": 0.1,
+    "inner_steps": 5,
+    "outer_learning_rate": 1e-2,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Hyperparameters of one method.
+
+    Attributes:
+        inner_learning_rate: alpha of the inner loop.
+        inner_steps: gradient steps of the inner loop, in training.
+        test_inner_steps: the same at test.
+        outer_learning_rate: learning rate of Adam in the outer loop.
+        weight_decay: decoupled weight decay per step, relative to the rate.
+        beta: weight of the KL divergence, summed over weights (W), averaged
+            over activations (A).
+        initial_scale: standard deviation of q(theta) at the start.
+        bottleneck_units: activations of the stochastic bottleneck (A).
+        taml_weight: lambda of TAML's entropy reduction.
+        filters: channels of each convolution.
+    """
+
+    inner_learning_rate: float = 0.01
+    inner_steps: int = 1
+    test_inner_steps: int = 1
+    outer_learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    beta: float = 0.0
+    initial_scale: float = 0.05
+    bottleneck_units: int = 64
+    taml_weight: float = 0.0
+    filters: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        title: what it is, in a few words.
+        build: `(settings, ways, image_shape, seed)` to an uncompiled learner.
+        defaults: the settings that differ from those of `Settings`.
+    """
+
+    title: str
+    build: Callable[[Settings, int, tuple[int, ...], int], learners.MAML]
+    defaults: dict[str, float]
+
+    def settings(self, **overrides: float | None) -> Settings:
+        """Returns the defaults under what the user said; None says nothing."""
+        said = {k: v for k, v in overrides.items() if v is not None}
+        chosen = self.defaults | said
+        chosen.setdefault("test_inner_steps", 2 * chosen["inner_steps"])
+        return Settings(**chosen)
+
+
+def compile_learner(learner: learners.MAML, settings: Settings) -> None:
+    """Compiles a learner for classification.
+
+    Weight decay acts on the weights that the inner loop leaves alone, or on
+    all of them where it leaves none.
+    """
+    optimizer = keras.optimizers.Adam(
+        settings.outer_learning_rate,
+        weight_decay=settings.weight_decay or None,
+    )
+    adapted = learner.adapted_weights()
+    if len(adapted) < len(learner.network.trainable_variables):
+        optimizer.exclude_from_weight_decay(adapted)
+    learner.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+
+
+def _maml(
+    settings: Settings,
+    ways: int,
+    image_shape: tuple[int, ...],
+    seed: int,
+    *,
+    adapted: str = "*",
+    convolution: Callable[..., keras.Layer] | None = None,
+    bottleneck: keras.Layer | None = None,
+) -> learners.MAML:
+    network = networks.conv4(
+        ways,
+        input_shape=image_shape,
+        filters=settings.filters,
+        bottleneck=bottleneck,
+        **({} if convolution is None else {"convolution": convolution}),
+    )
+    regularizer = None
+    if settings.taml_weight:
+        regularizer = regularizers.TAMLEntropy(settings.taml_weight)
+    return learners.MAML(
+        network,
+        adapted=adapted,
+        inner_learning_rate=settings.inner_learning_rate,
+        inner_steps=settings.inner_steps,
+        test_inner_steps=settings.test_inner_steps,
+        task_regularizer=regularizer,
+        seed=seed,
+    )
+
+
+def _mr_maml_w(settings, ways, image_shape, seed):
+    convolution = functools.partial(
+        layers.Conv2DReparameterization,
+        kernel_posterior_fn=layers.MeanFieldNormal(
+            loc_initializer="glorot_uniform",
+            initial_scale=settings.initial_scale,
+        ),
+        kernel_divergence_fn=layers.KLDivergence(weight=settings.beta),
+        bias_posterior_fn=None,
+    )
+    return _maml(
+        settings,
+        ways,
+        image_shape,
+        seed,
+        adapted="head",
+        convolution=convolution,
+    )
+
+
+def _mr_maml_a(settings, ways, image_shape, seed):
+    bottleneck = layers.StochasticBottleneck(
+        settings.bottleneck_units, divergence_weight=settings.beta
+    )
+    return _maml(
+        settings,
+        ways,
+        image_shape,
+        seed,
+        adapted="head",
+        bottleneck=bottleneck,
+    )
+
+
+_head_only = functools.partial(_maml, adapted="head")
+
+METHODS = {
+    "maml": Method("MAML", _maml, _MAML_DEFAULTS),
+    "maml_weight_decay": Method(
+        "MAML + weight decay", _maml, _MAML_DEFAULTS | {"weight_decay": 1e-3}
+    ),
+    "anil": Method("ANIL", _head_only, _MAML_DEFAULTS),
+    "taml": Method("TAML", _maml, _MAML_DEFAULTS | {"taml_weight": 0.1}),
+    "mr_maml_w": Method(
+        "MR-MAML(W)", _mr_maml_w, _REGULARIZED_DEFAULTS | {"beta": 1e-5}
+    ),
+    "mr_maml_a": Method(
+        "MR-MAML(A)", _mr_maml_a, _REGULARIZED_DEFAULTS | {"beta": 1e-3}
+    ),
+    "control": Method("control: W, no noise, no KL", _head_only, _REGULARIZED_DEFAULTS),
+    "control_weight_decay": Method(
+        "control + weight decay",
+        _head_only,
+        _REGULARIZED_DEFAULTS | {"weight_decay": 1e-3},
+    ),
+}

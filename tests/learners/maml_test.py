@@ -1,0 +1,366 @@
+"""Behaviour of MAML as a Keras model."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from tfmeta import errors, learners, networks, training
+
+_WAYS, _FEATURES = 3, 8
+
+
+def _episodes(tasks=4, seed=0, support=6, queries=5):
+    rng = np.random.default_rng(seed)
+    return (
+        tf.constant(rng.normal(size=(tasks, support, _FEATURES)), tf.float32),
+        tf.constant(rng.integers(_WAYS, size=(tasks, support)), tf.int32),
+        tf.constant(rng.normal(size=(tasks, queries, _FEATURES)), tf.float32),
+        tf.constant(rng.integers(_WAYS, size=(tasks, queries)), tf.int32),
+    )
+
+
+def _dataset(batches=3):
+    return tf.data.Dataset.from_tensors(_episodes()).repeat(batches)
+
+
+def _compiled(network=None, **kwargs):
+    learner = learners.MAML(
+        network or networks.mlp(_FEATURES, _WAYS, hidden=[10]), **kwargs
+    )
+    learner.compile(
+        keras.optimizers.Adam(1e-2),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return learner
+
+
+def _weights(learner):
+    return [v.numpy() for v in learner.trainable_variables]
+
+
+class MappingTest(parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("dense", None), ("convolutions", (8, 8, 1))
+    )
+    def test_mappings_agree_to_rounding(self, image_shape):
+        rng = np.random.default_rng(0)
+        episodes = _episodes()
+        if image_shape is not None:
+            episodes = tuple(
+                tf.constant(rng.random((*e.shape[:2], *image_shape)), tf.float32)
+                if e.dtype == tf.float32
+                else e
+                for e in episodes
+            )
+        results = {}
+        for mapping in training.TASK_MAPPINGS:
+            keras.utils.set_random_seed(0)
+            network = (
+                networks.conv4(_WAYS, input_shape=image_shape, filters=4)
+                if image_shape
+                else None
+            )
+            learner = _compiled(network, mapping=mapping, inner_steps=2)
+            results[mapping] = tf.function(learner.task_gradients)(episodes)
+        for mapping in ("unroll", "vectorize"):
+            tf.nest.map_structure(
+                lambda a, b: np.testing.assert_allclose(
+                    a, b, rtol=1e-3, atol=1e-5
+                ),
+                results["map"],
+                results[mapping],
+            )
+
+    def test_the_default_depends_on_the_network(self):
+        dense = networks.mlp(_FEATURES, _WAYS)
+        convolutional = networks.conv4(_WAYS, filters=2)
+        self.assertEqual(
+            learners.MAML(dense)._resolved_mapping, "vectorize"
+        )
+        self.assertEqual(
+            learners.MAML(convolutional)._resolved_mapping, "map"
+        )
+
+    def test_the_graph_does_not_grow_with_the_number_of_tasks(self):
+        learner = _compiled(mapping="map")
+        step = tf.function(learner.train_step)
+        step(_episodes(tasks=2))  # Makes the optimizer's variables.
+        few, many = (
+            len(
+                step.get_concrete_function(_episodes(tasks=tasks))
+                .graph.as_graph_def()
+                .node
+            )
+            for tasks in (2, 50)
+        )
+        self.assertEqual(few, many)
+
+
+class KerasModelTest(parameterized.TestCase):
+    def test_fit_lowers_the_loss_and_evaluate_reports_each_prediction(self):
+        keras.utils.set_random_seed(0)
+        learner = _compiled(inner_steps=2)
+        history = learner.fit(_dataset(40), epochs=3, verbose=0, shuffle=False)
+        losses = history.history["loss"]
+        self.assertLess(losses[-1], 0.7 * losses[0])
+        scores = learner.evaluate(_dataset(), verbose=0, return_dict=True)
+        self.assertEqual(
+            set(scores),
+            {
+                "loss",
+                "accuracy",
+                "accuracy_before_adaptation",
+                "accuracy_with_other_support",
+            },
+        )
+        predictions = learner.predict_queries(_episodes())
+        for name, kind in (
+            ("accuracy", predictions.adapted),
+            ("accuracy_before_adaptation", predictions.initial),
+            ("accuracy_with_other_support", predictions.other_support),
+        ):
+            right = np.argmax(kind, -1) == _episodes()[3].numpy()
+            self.assertAlmostEqual(scores[name], np.mean(right), places=6)
+
+    def test_other_support_is_that_of_the_task_before(self):
+        learner = _compiled(inner_learning_rate=0.5)
+        support_x, support_y, query_x, query_y = _episodes()
+        predictions = learner.predict_queries(
+            (support_x, support_y, query_x, query_y)
+        )
+        for task in range(4):
+            adapted = learner.adapt(support_x[task - 1], support_y[task - 1])
+            np.testing.assert_allclose(
+                predictions.other_support[task],
+                learner.predict_adapted(adapted, query_x[task]),
+                rtol=1e-5,
+                atol=1e-6,
+            )
+
+    def test_predict_is_the_call_and_needs_no_labels(self):
+        learner = _compiled()
+        support_x, support_y, query_x, _ = _episodes()
+        dataset = tf.data.Dataset.from_tensors((support_x, support_y, query_x))
+        np.testing.assert_allclose(
+            learner.predict(dataset, verbose=0),
+            learner((support_x, support_y, query_x)),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+    def test_saved_learner_goes_on_as_the_original(self):
+        learner = _compiled(
+            adapted="head",
+            inner_steps=2,
+            test_inner_steps=4,
+            learned_inner_rate="shared",
+        )
+        learner.fit(_dataset(), verbose=0, shuffle=False)
+        path = self.create_tempdir().full_path + "/learner.keras"
+        learner.save(path)
+        loaded = keras.saving.load_model(path)
+        ours, theirs = learner.get_config(), loaded.get_config()
+        # Keras writes its shapes as tuples and reads them as lists.
+        del ours["network"], theirs["network"]
+        self.assertEqual(ours, theirs)
+        for model in (learner, loaded):
+            model.fit(_dataset(), verbose=0, shuffle=False)
+        for ours, theirs in zip(
+            _weights(learner), _weights(loaded), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+    def test_steps_at_test_are_their_own(self):
+        one, four = (
+            _compiled(inner_steps=1, test_inner_steps=steps, seed=1)
+            for steps in (1, 4)
+        )
+        four.network.set_weights(one.network.get_weights())
+        support_x, support_y, query_x, _ = _episodes()
+        adapted = one.adapt(support_x[0], support_y[0])
+        for _ in range(3):
+            one.network.set_weights([w.numpy() for w in adapted])
+            adapted = one.adapt(support_x[0], support_y[0])
+        for ours, theirs in zip(
+            adapted, four.adapt(support_x[0], support_y[0]), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+    def test_only_matching_weights_adapt(self):
+        learner = _compiled(adapted="head")
+        before = _weights(learner)
+        after = learner.adapt(*(e[0] for e in _episodes()[:2]))
+        moved = [
+            not np.array_equal(b, a) for b, a in zip(before, after, strict=True)
+        ]
+        self.assertEqual(moved, [False, False, True, True])
+
+    @parameterized.parameters(("shared", 1), ("per_layer", 2))
+    def test_learned_rates_are_trained(self, learned_inner_rate, count):
+        learner = _compiled(learned_inner_rate=learned_inner_rate)
+        rates = learner.trainable_variables[0]
+        self.assertEqual(rates.shape, (count,))
+        np.testing.assert_allclose(rates, 0.1)
+        learner.fit(_dataset(), verbose=0, shuffle=False)
+        self.assertTrue(np.all(np.abs(rates.numpy() - 0.1) > 1e-4))
+
+    def test_bfloat16_trains(self):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        self.addCleanup(keras.config.set_dtype_policy, "float32")
+        learner = _compiled(
+            networks.conv4(_WAYS, input_shape=(16, 16, 1), filters=4)
+        )
+        rng = np.random.default_rng(0)
+        episodes = _episodes()
+        images = [
+            tf.constant(rng.random((*e.shape[:2], 16, 16, 1)), tf.float32)
+            for e in episodes[::2]
+        ]
+        dataset = tf.data.Dataset.from_tensors(
+            (images[0], episodes[1], images[1], episodes[3])
+        ).repeat(30)
+        losses = learner.fit(
+            dataset, epochs=2, verbose=0, shuffle=False
+        ).history["loss"]
+        self.assertLess(losses[1], losses[0])
+
+
+class ExportTest(absltest.TestCase):
+    def test_a_process_without_the_library_gets_the_same_numbers(self):
+        learner = _compiled(
+            networks.conv4(_WAYS, input_shape=(8, 8, 1), filters=4),
+            inner_steps=3,
+        )
+        folder = self.create_tempdir()
+        path = folder.full_path + "/learner"
+        learner.export(path)
+        rng = np.random.default_rng(0)
+        # Sizes that the learner never saw.
+        support_x = rng.random((7, 8, 8, 1)).astype(np.float32)
+        support_y = rng.integers(_WAYS, size=7).astype(np.int32)
+        query_x = rng.random((11, 8, 8, 1)).astype(np.float32)
+        inputs = folder.full_path + "/inputs.npz"
+        np.savez(
+            inputs, support_x=support_x, support_y=support_y, query_x=query_x
+        )
+        outputs = folder.full_path + "/outputs.npy"
+        program = (
+            "import sys\n"
+            "import numpy as np, tensorflow as tf\n"
+            "loaded = tf.saved_model.load(sys.argv[1])\n"
+            "inputs = {k: tf.constant(v) for k, v in "
+            "np.load(sys.argv[2]).items()}\n"
+            "signature = loaded.signatures['serving_default']\n"
+            "np.save(sys.argv[3], signature(**inputs)['predictions'])\n"
+            "assert 'tfmeta' not in sys.modules\n"
+        )
+        subprocess.run(
+            [sys.executable, "-I", "-c", program, path, inputs, outputs],
+            check=True,
+        )
+        adapted = learner.adapt(support_x, support_y)
+        np.testing.assert_allclose(
+            np.load(outputs),
+            learner.predict_adapted(adapted, query_x),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+    def test_regression_takes_targets(self):
+        learner = learners.MAML(networks.mlp(1, 2))
+        learner.compile("adam", "mse")
+        path = self.create_tempdir().full_path + "/learner"
+        learner.export(path)
+        signature = tf.saved_model.load(path).signatures["serving_default"]
+        self.assertEqual(
+            signature.structured_input_signature[1]["support_y"].shape, (None, 2)
+        )
+
+    def test_an_occupied_folder_is_left_alone(self):
+        folder = self.create_tempdir()
+        folder.create_file("precious")
+        with self.assertRaisesRegex(errors.InputError, "path=.* exists"):
+            _compiled().export(folder.full_path)
+
+
+def _subclassed():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    return Subclassed()
+
+
+def _with_layer(layer):
+    inputs = keras.Input((_FEATURES,))
+    values = layer(keras.layers.Dense(4)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(_WAYS)(values))
+
+
+class BadInputTest(parameterized.TestCase):
+    @parameterized.named_parameters(
+        ("rate_zero", {"inner_learning_rate": 0.0}, "inner_learning_rate=0.0"),
+        ("rate_nan", {"inner_learning_rate": np.nan}, "inner_learning_rate=nan"),
+        ("no_steps", {"inner_steps": 0}, "inner_steps=0"),
+        ("no_test_steps", {"test_inner_steps": -1}, "test_inner_steps=-1"),
+        ("rates", {"learned_inner_rate": "x"}, "learned_inner_rate='x'"),
+        ("adapted", {"adapted": "heed"}, "adapted='heed' .* head, hidden1"),
+        ("draw", {"posterior_draw": "x"}, "posterior_draw='x'"),
+        ("mapping", {"mapping": "x"}, "mapping='x'"),
+    )
+    def test_argument(self, kwargs, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            learners.MAML(networks.mlp(_FEATURES, _WAYS), **kwargs)
+
+    @parameterized.named_parameters(
+        ("subclassed", _subclassed, "functional"),
+        (
+            "nothing_to_train",
+            lambda: keras.Sequential([keras.Input((2,)), keras.layers.ReLU()]),
+            "no trainable weights",
+        ),
+        (
+            "batch_normalization",
+            lambda: _with_layer(keras.layers.BatchNormalization()),
+            "TaskBatchNormalization",
+        ),
+        (
+            "layer_normalization",
+            lambda: _with_layer(keras.layers.LayerNormalization()),
+            "TaskLayerNormalization",
+        ),
+        (
+            "float16",
+            lambda: _with_layer(keras.layers.Dense(2, dtype="mixed_float16")),
+            "bfloat16",
+        ),
+    )
+    def test_network(self, build, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            learners.MAML(build())
+
+    def test_first_order_may_normalize_layers(self):
+        learners.MAML(
+            _with_layer(keras.layers.LayerNormalization()), first_order=True
+        )
+
+    def test_no_loss(self):
+        learner = learners.MAML(networks.mlp(_FEATURES, _WAYS))
+        with self.assertRaisesRegex(errors.InputError, "loss"):
+            learner.compile("adam")
+        with self.assertRaisesRegex(errors.InputError, "compile"):
+            learner.adapt(*(e[0] for e in _episodes()[:2]))
+
+    def test_data_that_are_no_episodes(self):
+        dataset = tf.data.Dataset.from_tensors(_episodes()[:2])
+        with self.assertRaisesRegex(errors.InputError, "tuple of 2"):
+            _compiled().fit(dataset, verbose=0, shuffle=False)
+
+
+if __name__ == "__main__":
+    absltest.main()

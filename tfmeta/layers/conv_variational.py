@@ -1,0 +1,121 @@
+"""Two-dimensional convolutions with a posterior over their weights."""
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+from tfmeta.layers import estimators, variational
+
+
+class _Convolution2D(variational.VariationalLayer):
+    """A convolution of images `[batch, height, width, channels]`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: an integer or a pair.
+        strides: an integer or a pair.
+        padding: `"valid"` or `"same"`.
+        data_format: only `"channels_last"`.
+        dilation_rate: an integer or a pair.
+        **kwargs: see `VariationalLayer`.
+
+    Raises:
+        InputError: if `data_format` is another one.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        strides: int | tuple[int, int] = 1,
+        padding: str = "valid",
+        data_format: str = "channels_last",
+        dilation_rate: int | tuple[int, int] = 1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if data_format != "channels_last":
+            raise errors.InputError(
+                f"data_format={data_format!r}: expected channels_last"
+            )
+        self.filters = filters
+        self.kernel_size = _pair(kernel_size)
+        self.strides = _pair(strides)
+        self.padding = padding
+        self.data_format = data_format
+        self.dilation_rate = _pair(dilation_rate)
+
+    def build(self, input_shape):
+        """Makes the weights."""
+        self._build_distributions(
+            (*self.kernel_size, input_shape[-1], self.filters), (self.filters,)
+        )
+
+    def _multiply(self, inputs, kernel):
+        return tf.nn.convolution(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding.upper(),
+            dilations=self.dilation_rate,
+        )
+
+    def _sign_shape(self, values):
+        return (tf.shape(values)[0], 1, 1, values.shape[-1])
+
+    def get_config(self):
+        """Returns the constructor's arguments, serialized."""
+        return super().get_config() | {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class Convolution2DReparameterization(
+    estimators.Reparameterization, _Convolution2D
+):
+    """A convolution that draws one kernel a call.
+
+    See `VariationalLayer`, and `tfp.layers.Convolution2DReparameterization`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: an integer or a pair.
+        strides: an integer or a pair.
+        padding: `"valid"` or `"same"`.
+        data_format: only `"channels_last"`.
+        dilation_rate: an integer or a pair.
+        **kwargs: see `VariationalLayer`.
+    """
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class Convolution2DFlipout(estimators.Flipout, _Convolution2D):
+    """A convolution that draws one kernel a call, and signs for each example.
+
+    The signs are one for each channel, not for each pixel. See
+    `VariationalLayer`, and `tfp.layers.Convolution2DFlipout`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: an integer or a pair.
+        strides: an integer or a pair.
+        padding: `"valid"` or `"same"`.
+        data_format: only `"channels_last"`.
+        dilation_rate: an integer or a pair.
+        **kwargs: see `VariationalLayer`.
+    """
+
+
+# The short names, which TFP has too.
+Conv2DReparameterization = Convolution2DReparameterization
+Conv2DFlipout = Convolution2DFlipout
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)

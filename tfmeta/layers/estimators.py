@@ -1,0 +1,69 @@
+"""How a variational layer draws its product with the kernel."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfmeta import errors
+from tfmeta.layers import variational
+
+tfd = tfp.distributions
+
+
+class Reparameterization(variational.VariationalLayer):
+    """Draws one kernel for all examples of a call (Kingma & Welling 2014)."""
+
+    def _product(self, inputs, seed):
+        posterior = self.posterior("kernel")
+        kernel = self._draw("kernel", posterior, seed)
+        self._add_divergence("kernel", posterior, kernel)
+        return self._multiply(inputs, tf.cast(kernel, inputs.dtype))
+
+
+class LocalReparameterization(variational.VariationalLayer):
+    """Draws the product instead of the kernel (Kingma et al. 2015).
+
+    Each example has its own noise, of less variance in the gradient. The
+    kernel's posterior is independent and normal.
+    """
+
+    def _product(self, inputs, seed):
+        loc, scale = self._normal_kernel(inputs.dtype)
+        mean = self._multiply(inputs, loc)
+        if seed is None:
+            return mean
+        variance = self._multiply(tf.square(inputs), tf.square(scale))
+        # The root's derivative is infinite where all inputs are zero.
+        positive = variance > 0
+        root = tf.sqrt(tf.where(positive, variance, 1))
+        noise = tf.random.stateless_normal(
+            tf.shape(mean), seed, dtype=mean.dtype
+        )
+        return mean + tf.where(positive, root, 0) * noise
+
+
+class Flipout(variational.VariationalLayer):
+    """Draws one kernel, and random signs for each example (Wen et al. 2018).
+
+    So the examples' noises are uncorrelated, at the price of two products. The
+    kernel's posterior is independent and normal.
+    """
+
+    def _product(self, inputs, seed):
+        loc, scale = self._normal_kernel(inputs.dtype)
+        mean = self._multiply(inputs, loc)
+        if seed is None:
+            return mean
+        noise_seed, in_seed, out_seed = tf.unstack(tf.random.split(seed, 3))
+        perturbation = scale * tf.random.stateless_normal(
+            scale.shape, noise_seed, dtype=scale.dtype
+        )
+        signed = inputs * self._signs(inputs, in_seed)
+        return mean + self._signs(mean, out_seed) * self._multiply(
+            signed, perturbation
+        )
+
+    def _signs(self, values, seed):
+        zero_or_one = tf.random.stateless_uniform(
+            self._sign_shape(values), seed, 0, 2, tf.int32
+        )
+        return tf.cast(2 * zero_or_one - 1, values.dtype)

@@ -1,0 +1,81 @@
+"""The stochastic activations of meta-regularization."""
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class StochasticBottleneck(keras.Layer):
+    """Activations z ~ N(mu(x), sigma(x)^2), with a price on their information.
+
+    Meta-regularization on activations, MR(A) (Yin et al. 2020, section 4.1):
+    the inputs pass through few numbers, and `beta KL(N(mu, sigma^2) || N(0,
+    1))` bounds what these say of the inputs. In training each example's z is
+    drawn; at inference it is mu. The divergence is averaged over examples and
+    units, and added to the layer's losses at each call.
+
+    Args:
+        units: size of z.
+        divergence_weight: beta, not negative.
+        seed: integer seed of the draws; a random one if None.
+        **kwargs: see `keras.Layer`.
+
+    Raises:
+        InputError: if `divergence_weight` is negative or not a number.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        divergence_weight: float = 1.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not divergence_weight >= 0:
+            raise errors.InputError(
+                f"divergence_weight={divergence_weight}: expected a number "
+                "not below 0"
+            )
+        self.units = units
+        self.divergence_weight = divergence_weight
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._mean = keras.layers.Dense(units, name="mean")
+        self._untransformed_scale = keras.layers.Dense(
+            units, name="untransformed_scale"
+        )
+
+    def build(self, input_shape):
+        """Makes the weights for inputs `[batch, features]`."""
+        self._mean.build(input_shape)
+        self._untransformed_scale.build(input_shape)
+
+    def call(self, inputs, training=False):
+        """Returns z, `[batch, units]`."""
+        mean = self._mean(inputs)
+        scale = tf.nn.softplus(self._untransformed_scale(inputs))
+        # In closed form, for it is short, and in full precision.
+        wide_mean = tf.cast(mean, self.variable_dtype)
+        wide_scale = tf.cast(scale, self.variable_dtype)
+        divergence = (
+            (tf.square(wide_mean) + tf.square(wide_scale) - 1) / 2
+            - tf.math.log(wide_scale)
+        )
+        self.add_loss(self.divergence_weight * tf.reduce_mean(divergence))
+        if not training:
+            return mean
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return mean + scale * tf.random.stateless_normal(
+            tf.shape(mean), seed, dtype=mean.dtype
+        )
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return super().get_config() | {
+            "units": self.units,
+            "divergence_weight": self.divergence_weight,
+            "seed": self.seed,
+        }
