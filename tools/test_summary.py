@@ -55,8 +55,9 @@ def summarize_case(case: ElementTree.Element) -> Summary:
 def summarize_test(status: str, xml: pathlib.Path | None) -> Summary:
     """Counts the cases of one test, or of one shard of it.
 
-    A test that crashed or ran out of time may have left no XML, half of one or
-    one without the case that broke it: it counts at least one failure.
+    A test that crashed, ran out of time or left early, even with exit status 0,
+    may have left no XML, half of one or one without the case that broke it: it
+    counts at least one failure.
 
     Args:
         status: what Bazel says of it: "PASSED", "FAILED", "TIMEOUT", ...
@@ -65,13 +66,14 @@ def summarize_test(status: str, xml: pathlib.Path | None) -> Summary:
     Returns:
         The numbers of its cases.
     """
+    if xml is None:
+        return Summary(failed=1)
     summary = Summary()
     try:
-        if xml is not None:
-            for case in ElementTree.parse(xml).iter("testcase"):
-                summary = summary.plus(summarize_case(case))
+        for case in ElementTree.parse(xml).iter("testcase"):
+            summary = summary.plus(summarize_case(case))
     except (OSError, ElementTree.ParseError):
-        summary = Summary()
+        return Summary(failed=1)
     if status == "PASSED":
         # Nothing to count is not a failure: a shard may have no case.
         return summary

@@ -80,10 +80,10 @@ class TestSummaryTest(parameterized.TestCase):
         self.finish(3)
         self.assertEqual(self.summarize(), (3, 2, 1))
 
-    @parameterized.parameters("FAILED", "TIMEOUT", "REMOTE_FAILURE")
+    @parameterized.parameters("PASSED", "FAILED", "TIMEOUT", "REMOTE_FAILURE")
     def test_without_xml_counts_as_failed(self, status):
         self.add_test("t", status)
-        self.finish(3)
+        self.finish(0 if status == "PASSED" else 3)
         self.assertEqual(self.summarize(), (0, 1, 0))
 
     def test_crash_after_passed_cases_counts_as_failed(self):
@@ -91,9 +91,10 @@ class TestSummaryTest(parameterized.TestCase):
         self.finish(3)
         self.assertEqual(self.summarize(), (2, 1, 0))
 
-    def test_half_written_xml_counts_as_failed(self):
-        self.add_test("t", "TIMEOUT", _PASSED, "<testcase")
-        self.finish(3)
+    @parameterized.parameters("PASSED", "TIMEOUT")
+    def test_half_written_xml_counts_as_failed(self, status):
+        self.add_test("t", status, _PASSED, "<testcase")
+        self.finish(0 if status == "PASSED" else 3)
         self.assertEqual(self.summarize(), (0, 1, 0))
 
     def test_last_attempt_counts(self):
