@@ -1,12 +1,8 @@
 """How a variational layer draws its product with the kernel."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfmeta import errors
 from tfmeta.layers import variational
-
-tfd = tfp.distributions
 
 
 class Reparameterization(variational.VariationalLayer):

@@ -9,11 +9,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
-
-tfd = tfp.distributions
 
 
 class _Configurable:
@@ -146,9 +144,7 @@ class NormalPrior(_Configurable):
         """Returns the prior of a weight, see `tfp.layers`."""
         del name, trainable, add_variable_fn
         scale = tf.constant(self._config["scale"], dtype)
-        return _independent(
-            tfd.Normal(tf.zeros(shape, dtype), scale), shape
-        )
+        return _independent(tfd.Normal(tf.zeros(shape, dtype), scale), shape)
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -182,6 +178,4 @@ class KLDivergence(_Configurable):
 
 def _independent(distribution, shape) -> tfd.Distribution:
     """Makes one distribution of a whole weight, whose KL is one number."""
-    return tfd.Independent(
-        distribution, reinterpreted_batch_ndims=len(shape)
-    )
+    return tfd.Independent(distribution, reinterpreted_batch_ndims=len(shape))

@@ -61,9 +61,8 @@ class StochasticBottleneck(keras.Layer):
         wide_mean = tf.cast(mean, self.variable_dtype)
         wide_scale = tf.cast(scale, self.variable_dtype)
         divergence = (
-            (tf.square(wide_mean) + tf.square(wide_scale) - 1) / 2
-            - tf.math.log(wide_scale)
-        )
+            tf.square(wide_mean) + tf.square(wide_scale) - 1
+        ) / 2 - tf.math.log(wide_scale)
         self.add_loss(self.divergence_weight * tf.reduce_mean(divergence))
         if not training:
             return mean

@@ -5,12 +5,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
 from tfmeta.layers import posteriors
-
-tfd = tfp.distributions
 
 DEFAULT_POSTERIOR = posteriors.MeanFieldNormal()
 DEFAULT_PRIOR = posteriors.NormalPrior()
@@ -120,7 +118,7 @@ class VariationalLayer(keras.Layer):
         """Returns the prior of `"kernel"` or `"bias"`, if it has one."""
         return self._distribution(weight, "prior")
 
-    def _distribution(self, weight: str, role: str):
+    def _distribution(self, weight: str, role: str) -> Any:
         function = self._functions[f"{weight}_{role}_fn"]
         if function is None:
             return None
