@@ -34,7 +34,7 @@ def run(main: Callable[[], None]) -> None:
     """
 
     def guarded(argv: Sequence[str]) -> None:
-        logging.set_verbosity(logging.WARNING)
+        logging.set_verbosity(logging.ERROR)
         if len(argv) > 1:
             _fail(f"unexpected argument {argv[1]!r}: flags start with --")
         # One operation per thread and several tasks side by side is the fast

@@ -1,4 +1,4 @@
-"""Does a meta-learner memorize? MAML and its kin on non-exclusive tasks.
+r"""Does a meta-learner memorize? MAML and its kin on non-exclusive tasks.
 
 Trains each method on few-shot classification tasks of which one function
 solves all (non-mutually-exclusive tasks: every class bears the same label in
@@ -7,7 +7,7 @@ reads the query alone: it is right before it has seen a support set, and with
 another task's, and at chance on new classes (Yin et al. 2020, table 4).
 
     ./bazelw run //experiments:nme_classification
-    ./bazelw run //experiments:nme_classification -- \\
+    ./bazelw run //experiments:nme_classification -- \
         --dataset=omniglot --data_dir=/data/tfds --methods=maml,mr_maml_w
 
 A run that was stopped goes on when the same command is given again.
@@ -102,15 +102,19 @@ def _define_rate(name: str, help_text: str, *, zero: bool) -> flags.FlagHolder:
     )
     flags.register_validator(
         name,
-        lambda value: value is None
-        or (math.isfinite(value) and (value > 0 or (zero and value == 0))),
+        lambda value: (
+            value is None
+            or (math.isfinite(value) and (value > 0 or (zero and value == 0)))
+        ),
         f"expected a {'number not below' if zero else 'number above'} 0",
     )
     return holder
 
 
 _RATES = [
-    _define_rate("inner_learning_rate", "Step size of the inner loop", zero=False),
+    _define_rate(
+        "inner_learning_rate", "Step size of the inner loop", zero=False
+    ),
     _define_rate("outer_learning_rate", "Learning rate of Adam", zero=False),
     _define_rate("beta", "Weight of the KL divergence", zero=True),
     _define_rate("initial_scale", "Initial sigma of q(theta)", zero=False),

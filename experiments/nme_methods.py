@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -14,7 +15,7 @@ from tfmeta import layers, learners, networks, regularizers
 _MAML_DEFAULTS = {
     "inner_learning_rate": 0.01,
     "inner_steps": 1,
-    "outer_learning_rate": 1e-3,
+    "outer_learning_rate": 3e-3,
 }
 _REGULARIZED_DEFAULTS = {
     "inner_learning_rate": 0.1,
@@ -65,9 +66,9 @@ class Method:
 
     title: str
     build: Callable[[Settings, int, tuple[int, ...], int], learners.MAML]
-    defaults: dict[str, float]
+    defaults: dict[str, Any]
 
-    def settings(self, **overrides: float | None) -> Settings:
+    def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
         said = {k: v for k, v in overrides.items() if v is not None}
         chosen = self.defaults | said
@@ -175,7 +176,9 @@ METHODS = {
     "mr_maml_a": Method(
         "MR-MAML(A)", _mr_maml_a, _REGULARIZED_DEFAULTS | {"beta": 1e-3}
     ),
-    "control": Method("control: W, no noise, no KL", _head_only, _REGULARIZED_DEFAULTS),
+    "control": Method(
+        "control: W, no noise, no KL", _head_only, _REGULARIZED_DEFAULTS
+    ),
     "control_weight_decay": Method(
         "control + weight decay",
         _head_only,

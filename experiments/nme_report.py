@@ -111,8 +111,18 @@ def draw(
 def _draw_bars(rows, pyplot, file: pathlib.Path) -> None:
     """Draws what tells memorization from adaptation, method by method."""
     bars = (
-        ("meta-train", "accuracy_before_adaptation", "train, before", "#c9c9c9"),
-        ("meta-train", "accuracy_with_other_support", "train, other support", "#e8a33d"),
+        (
+            "meta-train",
+            "accuracy_before_adaptation",
+            "train, before",
+            "#c9c9c9",
+        ),
+        (
+            "meta-train",
+            "accuracy_with_other_support",
+            "train, other support",
+            "#e8a33d",
+        ),
         ("meta-train", "accuracy", "train, adapted", "#7fb2d9"),
         ("meta-test", "accuracy", "test, adapted", "#1f5f99"),
     )

@@ -52,7 +52,9 @@ class MappingTest(parameterized.TestCase):
         episodes = _episodes()
         if image_shape is not None:
             episodes = tuple(
-                tf.constant(rng.random((*e.shape[:2], *image_shape)), tf.float32)
+                tf.constant(
+                    rng.random((*e.shape[:2], *image_shape)), tf.float32
+                )
                 if e.dtype == tf.float32
                 else e
                 for e in episodes
@@ -79,12 +81,8 @@ class MappingTest(parameterized.TestCase):
     def test_the_default_depends_on_the_network(self):
         dense = networks.mlp(_FEATURES, _WAYS)
         convolutional = networks.conv4(_WAYS, filters=2)
-        self.assertEqual(
-            learners.MAML(dense)._resolved_mapping, "vectorize"
-        )
-        self.assertEqual(
-            learners.MAML(convolutional)._resolved_mapping, "map"
-        )
+        self.assertEqual(learners.MAML(dense)._resolved_mapping, "vectorize")
+        self.assertEqual(learners.MAML(convolutional)._resolved_mapping, "map")
 
     def test_the_graph_does_not_grow_with_the_number_of_tasks(self):
         learner = _compiled(mapping="map")
@@ -181,7 +179,7 @@ class KerasModelTest(parameterized.TestCase):
             for steps in (1, 4)
         )
         four.network.set_weights(one.network.get_weights())
-        support_x, support_y, query_x, _ = _episodes()
+        support_x, support_y, _, _ = _episodes()
         adapted = one.adapt(support_x[0], support_y[0])
         for _ in range(3):
             one.network.set_weights([w.numpy() for w in adapted])
@@ -278,7 +276,8 @@ class ExportTest(absltest.TestCase):
         learner.export(path)
         signature = tf.saved_model.load(path).signatures["serving_default"]
         self.assertEqual(
-            signature.structured_input_signature[1]["support_y"].shape, (None, 2)
+            signature.structured_input_signature[1]["support_y"].shape,
+            (None, 2),
         )
 
     def test_an_occupied_folder_is_left_alone(self):
@@ -305,7 +304,11 @@ def _with_layer(layer):
 class BadInputTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("rate_zero", {"inner_learning_rate": 0.0}, "inner_learning_rate=0.0"),
-        ("rate_nan", {"inner_learning_rate": np.nan}, "inner_learning_rate=nan"),
+        (
+            "rate_nan",
+            {"inner_learning_rate": np.nan},
+            "inner_learning_rate=nan",
+        ),
         ("no_steps", {"inner_steps": 0}, "inner_steps=0"),
         ("no_test_steps", {"test_inner_steps": -1}, "test_inner_steps=-1"),
         ("rates", {"learned_inner_rate": "x"}, "learned_inner_rate='x'"),

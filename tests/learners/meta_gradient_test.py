@@ -45,9 +45,7 @@ def _variational_encoder():
 
 
 def _bottleneck():
-    return layers.StochasticBottleneck(
-        5, divergence_weight=0.1, name="encoder"
-    )
+    return layers.StochasticBottleneck(5, divergence_weight=0.1, name="encoder")
 
 
 _CASES = {

@@ -110,6 +110,10 @@ class Learner(keras.Model, abc.ABC):
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.loss_function: Callable | None = None
         self._secondary_metrics: dict[str, query_metrics.QueryMetrics] = {}
+        # Compiled once, for whoever calls it from outside of Keras' own steps.
+        self._compiled_predict_queries = tf.function(
+            self._predict_queries, reduce_retracing=True
+        )
         self.built = True
 
     @property
@@ -195,7 +199,9 @@ class Learner(keras.Model, abc.ABC):
         Returns:
             The three kinds of predictions, `[tasks, queries, ...]` each.
         """
-        support_x, support_y, query_x, _ = episodes
+        return self._compiled_predict_queries(*episodes[:3])
+
+    def _predict_queries(self, support_x, support_y, query_x):
         initial = self._initial(self._weight_values())
 
         def one_task(task):
@@ -230,8 +236,9 @@ class Learner(keras.Model, abc.ABC):
             Gradients with respect to `trainable_variables`, losses, and as
             `outputs` the `TaskOutputs`, each `[tasks, ...]`.
         """
+        support_x, support_y, query_x, query_y = episodes
         weights = self._weight_values()
-        num_tasks = tf.shape(episodes[0])[0]
+        num_tasks = tf.shape(support_x)[0]
         seeds = functional_network.draw_seeds(
             self.network,
             self._seed_generator.next(),
@@ -240,7 +247,10 @@ class Learner(keras.Model, abc.ABC):
             posterior_draw=self._posterior_draw,
         )
         tasks = _Task(
-            *episodes,
+            support_x,
+            support_y,
+            query_x,
+            query_y,
             seeds=seeds,
             initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
         )

@@ -7,15 +7,16 @@ import keras
 
 from tfmeta.layers import task_normalization
 
+# Without the bias, which the normalization would cancel.
+_CONVOLUTION = functools.partial(keras.layers.Conv2D, use_bias=False)
+
 
 def conv4(
     ways: int,
     *,
     input_shape: Sequence[int] = (28, 28, 1),
     filters: int = 64,
-    convolution: Callable[..., keras.Layer] = functools.partial(
-        keras.layers.Conv2D, use_bias=False
-    ),
+    convolution: Callable[..., keras.Layer] = _CONVOLUTION,
     bottleneck: keras.Layer | None = None,
 ) -> keras.Model:
     """Builds the Omniglot network of Vinyals et al. (2016) and MAML (2017).
@@ -32,8 +33,8 @@ def conv4(
         filters: channels of each block.
         convolution: constructor of the convolutions, called with `filters,
             kernel_size, strides, padding, name`. A `functools.partial` of a
-            variational layer makes the encoder a posterior q(theta). Leave out
-            the bias, which the normalization would cancel.
+            variational layer, without bias, makes the encoder a posterior
+            q(theta).
         bottleneck: a layer between the encoder and the head, e.g.
             `tfmeta.layers.StochasticBottleneck`.
 

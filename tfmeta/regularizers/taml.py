@@ -1,18 +1,16 @@
 """Task-agnostic meta-learning (Jamal & Qi 2019), as task regularizers."""
 
-import abc
-
 import keras
 import tensorflow as tf
 
 from tfmeta import errors
 
 
-class TaskRegularizer(abc.ABC):
+class TaskRegularizer:
     """A regularizer of a learner's predictions on a meta-batch of tasks.
 
-    It adds to each task's loss in the outer loop. A subclass overrides what it
-    needs.
+    It adds to each task's loss in the outer loop. As it stands it adds nothing;
+    a subclass overrides what it needs.
     """
 
     def task_loss(

@@ -30,5 +30,4 @@ __all__ = [
     "evaluate_tasks",
     "map_tasks",
     "squared_error",
-
 ]

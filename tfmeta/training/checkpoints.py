@@ -100,32 +100,28 @@ class Checkpoints:
                 "it to start again"
             ) from error
         variables = _variables(model)
-        expected = {name: tuple(v.shape) for name, v in variables.items()}
-        found = {name: value.shape for name, value in values.items()}
+        expected = {key: tuple(v.shape) for key, v in variables.items()}
+        found = {key: value.shape for key, value in values.items()}
         if expected != found:
-            differing = sorted(
-                name
-                for name in expected.keys() | found.keys()
-                if expected.get(name) != found.get(name)
+            first = min(
+                key
+                for key in expected.keys() | found.keys()
+                if expected.get(key) != found.get(key)
             )
-            name = differing[0]
             raise errors.InputError(
                 f"checkpoint {str(latest)!r} is of another network or "
-                f"optimizer: {len(differing)} variables differ, first {name!r} "
-                f"with shape {found.get(name)}, expected {expected.get(name)}"
+                f"optimizer: its variable {first} has shape "
+                f"{found.get(first)}, expected {expected.get(first)}"
             )
-        for name, variable in variables.items():
-            variable.assign(values[name])
+        for key, variable in variables.items():
+            variable.assign(values[key])
         return progress
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Names variables by order and path: paths alone need not be unique."""
+    """Numbers variables: the names that Keras makes up differ between runs."""
     variables = [*model.variables, *model.optimizer.variables]
-    return {
-        f"{number:04d}:{variable.name}": variable
-        for number, variable in enumerate(variables)
-    }
+    return {f"{number:04d}": v for number, v in enumerate(variables)}
 
 
 def _flush(file) -> None:

@@ -53,7 +53,8 @@ class Evaluation:
 class PredictsQueries(Protocol):
     """What the protocol needs of a learner."""
 
-    def predict_queries(self, episodes): ...
+    def predict_queries(self, episodes):
+        """Returns predictions after, before and despite adaptation."""
 
 
 Score = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -105,7 +106,6 @@ def evaluate_tasks(
         InputError: if there are fewer tasks than asked for, or a meta-batch
             holds a single one.
     """
-    predict = tf.function(learner.predict_queries, reduce_retracing=True)
     scores: list[list[np.ndarray]] = []
     done = 0
     for episodes in meta_batches:
@@ -115,7 +115,8 @@ def evaluate_tasks(
                 "meta_batches: a meta-batch of 1 task has no other support; "
                 "batch at least 2"
             )
-        scores.append([score(query_y, p).numpy() for p in predict(episodes)])
+        predictions = learner.predict_queries(episodes)
+        scores.append([score(query_y, kind).numpy() for kind in predictions])
         done = min(done + len(query_y), tasks)
         if on_progress is not None:
             on_progress(done)
