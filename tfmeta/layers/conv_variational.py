@@ -20,7 +20,7 @@ class _Convolution2D(variational.VariationalLayer):
         **kwargs: see `VariationalLayer`.
 
     Raises:
-        InputError: if `data_format` is another one.
+        InputError: if `data_format` or `padding` is another one.
     """
 
     def __init__(
@@ -38,17 +38,23 @@ class _Convolution2D(variational.VariationalLayer):
             raise errors.InputError(
                 f"data_format={data_format!r}: expected channels_last"
             )
+        if padding.lower() not in ("valid", "same"):
+            raise errors.InputError(
+                f"padding={padding!r}: expected valid or same"
+            )
         self.filters = filters
         self.kernel_size = _pair(kernel_size)
         self.strides = _pair(strides)
-        self.padding = padding
+        self.padding = padding.lower()
         self.data_format = data_format
         self.dilation_rate = _pair(dilation_rate)
 
     def build(self, input_shape):
         """Makes the weights."""
+        channels = input_shape[-1]
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: channels})
         self._build_distributions(
-            (*self.kernel_size, input_shape[-1], self.filters), (self.filters,)
+            (*self.kernel_size, channels, self.filters), (self.filters,)
         )
 
     def _multiply(self, inputs, kernel):

@@ -20,9 +20,15 @@ class _Dense(variational.VariationalLayer):
 
     def build(self, input_shape):
         """Makes the weights."""
-        self._build_distributions((input_shape[-1], self.units), (self.units,))
+        features = input_shape[-1]
+        self.input_spec = keras.layers.InputSpec(
+            min_ndim=2, axes={-1: features}
+        )
+        self._build_distributions((features, self.units), (self.units,))
 
     def _multiply(self, inputs, kernel):
+        if len(inputs.shape) == 2:
+            return tf.matmul(inputs, kernel)
         return tf.tensordot(inputs, kernel, 1)
 
     def _sign_shape(self, values):

@@ -1,6 +1,7 @@
 """How a variational layer draws its product with the kernel."""
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfmeta.layers import variational
 
@@ -31,10 +32,8 @@ class LocalReparameterization(variational.VariationalLayer):
         # The root's derivative is infinite where all inputs are zero.
         positive = variance > 0
         root = tf.sqrt(tf.where(positive, variance, 1))
-        noise = tf.random.stateless_normal(
-            tf.shape(mean), seed, dtype=mean.dtype
-        )
-        return mean + tf.where(positive, root, 0) * noise
+        product = tfd.Normal(mean, tf.where(positive, root, 0))
+        return self._draw("kernel", product, seed)
 
 
 class Flipout(variational.VariationalLayer):
@@ -50,8 +49,8 @@ class Flipout(variational.VariationalLayer):
         if seed is None:
             return mean
         noise_seed, in_seed, out_seed = tf.unstack(tf.random.split(seed, 3))
-        perturbation = scale * tf.random.stateless_normal(
-            scale.shape, noise_seed, dtype=scale.dtype
+        perturbation = self._draw(
+            "kernel", tfd.Normal(tf.zeros_like(loc), scale), noise_seed
         )
         signed = inputs * self._signs(inputs, in_seed)
         return mean + self._signs(mean, out_seed) * self._multiply(

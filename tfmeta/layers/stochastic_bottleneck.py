@@ -1,6 +1,7 @@
 """The stochastic activations of meta-regularization."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
@@ -43,9 +44,11 @@ class StochasticBottleneck(keras.Layer):
         self.divergence_weight = divergence_weight
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self._mean = keras.layers.Dense(units, name="mean")
+        self._mean = keras.layers.Dense(
+            units, dtype=self.dtype_policy, name="mean"
+        )
         self._untransformed_scale = keras.layers.Dense(
-            units, name="untransformed_scale"
+            units, dtype=self.dtype_policy, name="untransformed_scale"
         )
 
     def build(self, input_shape):
@@ -56,10 +59,11 @@ class StochasticBottleneck(keras.Layer):
     def call(self, inputs, training=False):
         """Returns z, `[batch, units]`."""
         mean = self._mean(inputs)
-        scale = tf.nn.softplus(self._untransformed_scale(inputs))
-        # In closed form, for it is short, and in full precision.
+        # At full precision, whatever the layer computes in, and never 0.
         wide_mean = tf.cast(mean, self.variable_dtype)
-        wide_scale = tf.cast(scale, self.variable_dtype)
+        wide_scale = np.finfo(self.variable_dtype).eps + tf.nn.softplus(
+            tf.cast(self._untransformed_scale(inputs), self.variable_dtype)
+        )
         divergence = (
             tf.square(wide_mean) + tf.square(wide_scale) - 1
         ) / 2 - tf.math.log(wide_scale)
@@ -67,6 +71,7 @@ class StochasticBottleneck(keras.Layer):
         if not training:
             return mean
         seed = tf.cast(self.seed_generator.next(), tf.int32)
+        scale = tf.cast(wide_scale, mean.dtype)
         return mean + scale * tf.random.stateless_normal(
             tf.shape(mean), seed, dtype=mean.dtype
         )

@@ -35,8 +35,9 @@ class VariationalLayer(keras.Layer):
         kernel_posterior_fn: `(dtype, shape, name, trainable, add_variable_fn)`
             to the distribution of the kernel. It is called at each pass, and
             `add_variable_fn` returns the variables made at the first.
-        kernel_posterior_tensor_fn: posterior to kernel, at all times; by
-            default a draw in training and the mean at inference.
+        kernel_posterior_tensor_fn: posterior to kernel, in training; by
+            default a draw. Where the estimator draws something else than the
+            kernel, it is given the distribution of that, as in TFP.
         kernel_prior_fn: as `kernel_posterior_fn`; None for no divergence.
         kernel_divergence_fn: `(posterior, prior, kernel)` to a scalar, such as
             `KLDivergence(weight=beta)`; None for no divergence.
@@ -133,6 +134,10 @@ class VariationalLayer(keras.Layer):
     def _variable(self, name: str, shape, initializer=None, **kwargs):
         """Makes a variable at its first call; then returns its value."""
         if name not in self._distribution_variables:
+            if isinstance(initializer, keras.Initializer):
+                # Without a seed it would repeat its values: layers that share
+                # a posterior function would all start alike.
+                initializer = initializer.clone()
             self._distribution_variables[name] = self.add_weight(
                 name=name,
                 shape=tuple(shape),
@@ -144,15 +149,18 @@ class VariationalLayer(keras.Layer):
         return tf.convert_to_tensor(self._distribution_variables[name])
 
     def _draw(
-        self, weight: str, posterior: tfd.Distribution, seed: tf.Tensor | None
+        self,
+        weight: str,
+        distribution: tfd.Distribution,
+        seed: tf.Tensor | None,
     ) -> tf.Tensor:
-        """Returns a draw of a weight; its mean if there is no seed."""
-        function = self._functions[f"{weight}_posterior_tensor_fn"]
-        if function is not None:
-            return tf.convert_to_tensor(function(posterior))
+        """Returns a draw; the mean if there is no seed."""
         if seed is None:
-            return posterior.mean()
-        return posterior.sample(seed=seed)
+            return distribution.mean()
+        function = self._functions[f"{weight}_posterior_tensor_fn"]
+        if function is None:
+            return distribution.sample(seed=seed)
+        return tf.convert_to_tensor(function(distribution))
 
     def _seeds(self, training) -> list[tf.Tensor | None]:
         """Returns this call's seeds for kernel and bias; none at inference."""
@@ -193,17 +201,18 @@ class VariationalLayer(keras.Layer):
         """Returns the constructor's arguments, serialized.
 
         Raises:
-            InputError: if one of the functions is a lambda: a saved model is
-                data, and holds no code.
+            InputError: if one of the functions is a lambda or a closure: a
+                saved model is data, and holds no code.
         """
         config = super().get_config()
         config["activation"] = keras.activations.serialize(self.activation)
         config["seed"] = self.seed
         for name, function in self._functions.items():
-            if getattr(function, "__name__", None) == "<lambda>":
+            # `<lambda>`, or `outer.<locals>.inner`.
+            if "<" in getattr(function, "__qualname__", ""):
                 raise errors.InputError(
-                    f"{name}: a lambda cannot be saved; give an object or "
-                    "function registered with "
+                    f"{name}: {function.__qualname__} cannot be saved; give an "
+                    "object or function registered with "
                     "keras.saving.register_keras_serializable"
                 )
             config[name] = keras.saving.serialize_keras_object(function)
