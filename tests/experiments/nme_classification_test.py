@@ -29,7 +29,9 @@ def _command(*argv):
     return [sys.executable, "-m", "experiments.nme_classification", *argv]
 
 
-class CommandTest(parameterized.TestCase):
+class CommandTest(absltest.TestCase):
+    _environment: dict[str, str]
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
