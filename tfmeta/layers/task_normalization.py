@@ -10,6 +10,8 @@ compute their moments in the open.
 import keras
 import tensorflow as tf
 
+from tfmeta import errors
+
 
 class _TaskNormalization(keras.Layer):
     """Subtracts a mean, divides by a deviation, scales and shifts.
@@ -40,7 +42,18 @@ class _TaskNormalization(keras.Layer):
         self.beta = None
 
     def build(self, input_shape):
-        """Makes `gamma` and `beta`."""
+        """Makes `gamma` and `beta`.
+
+        Raises:
+            InputError: if the size of `axis` is not known.
+        """
+        rank = len(input_shape)
+        known = -rank <= self.axis < rank
+        if not known or input_shape[self.axis] is None:
+            raise errors.InputError(
+                f"axis={self.axis}: expected an axis of known size, got inputs "
+                f"of shape {tuple(input_shape)}"
+            )
         size = (input_shape[self.axis],)
         if self.scale:
             self.gamma = self.add_weight(
