@@ -115,12 +115,12 @@ class CacheTest(parameterized.TestCase):
             "/x/tfmeta",
         ),
         ("home", {"HOME": "/h"}, "/h/.cache/tfmeta"),
-        ("no_home", {"TMPDIR": "/"}, "/tfmeta"),
+        ("no_home", {}, "/t/tfmeta"),
     )
     def test_default_folder(self, environment, expected):
         with (
             mock.patch.dict(os.environ, environment, clear=True),
-            mock.patch("tempfile.tempdir", None),
+            mock.patch("tempfile.tempdir", "/t"),
         ):
             self.assertEqual(cache.default_folder(), pathlib.Path(expected))
 
