@@ -68,7 +68,7 @@ _TEST_INNER_STEPS = flags.DEFINE_integer(
     lower_bound=1,
 )
 _STEPS = flags.DEFINE_integer(
-    "steps", 1000, "Outer steps of each method.", lower_bound=1
+    "steps", 600, "Outer steps of each method.", lower_bound=1
 )
 _STEPS_PER_EPOCH = flags.DEFINE_integer(
     "steps_per_epoch",
