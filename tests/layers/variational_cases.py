@@ -28,6 +28,9 @@ class Case(NamedTuple):
     input_shape: tuple[int, ...]
     shares_draw: bool
 
+    def __repr__(self):
+        return self.make.func.__name__
+
     def inputs(self, dtype=np.float32) -> np.ndarray:
         """Returns fixed inputs."""
         return (

@@ -63,6 +63,8 @@ class _Convolution2D(variational.VariationalLayer):
             kernel,
             strides=self.strides,
             padding=self.padding.upper(),
+            # Without it an eager second derivative fails.
+            data_format="NHWC",
             dilations=self.dilation_rate,
         )
 

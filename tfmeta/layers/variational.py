@@ -26,9 +26,10 @@ class VariationalLayer(keras.Layer):
     In training (`training=True`) each call draws weights anew, from a
     `keras.random.SeedGenerator` whose state is one of the layer's variables:
     the same state gives the same draw. At inference the weights are the
-    posterior's means, as Keras' Dropout is silent then; `layer(x,
-    training=True)` draws there too. (TFP's layers always draw.) Each call adds
-    the divergences of kernel and bias to the layer's losses.
+    posterior's means; `layer(x, training=True)` draws there too. (In both it
+    is like Keras' Dropout, also in that a saved model starts its draws anew.
+    TFP's layers always draw.) Each call adds the divergences of kernel and
+    bias to the layer's losses.
 
     Args:
         activation: Keras activation.
@@ -209,9 +210,10 @@ class VariationalLayer(keras.Layer):
         config["seed"] = self.seed
         for name, function in self._functions.items():
             # `<lambda>`, or `outer.<locals>.inner`.
-            if "<" in getattr(function, "__qualname__", ""):
+            qualified_name = getattr(function, "__qualname__", "")
+            if "<" in qualified_name:
                 raise errors.InputError(
-                    f"{name}: {function.__qualname__} cannot be saved; give an "
+                    f"{name}: {qualified_name} cannot be saved; give an "
                     "object or function registered with "
                     "keras.saving.register_keras_serializable"
                 )
