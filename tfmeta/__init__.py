@@ -7,6 +7,19 @@ the data sources.
 
 import importlib
 import types
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfmeta import (
+        errors,
+        export,
+        layers,
+        learners,
+        networks,
+        regularizers,
+        tasks,
+        training,
+    )
 
 __version__ = "0.1.0"
 
