@@ -70,7 +70,8 @@ class MeanFieldNormal(_Configurable):
             self._scale_initializer = keras.initializers.RandomNormal(-3.0, 0.1)
         else:
             self._scale_initializer = keras.initializers.Constant(
-                float(np.log(np.expm1(initial_scale)))
+                # The inverse of softplus.
+                initial_scale + float(np.log(-np.expm1(-initial_scale)))
             )
         self._is_singular = is_singular
 
