@@ -6,6 +6,8 @@ import re
 
 from absl.testing import absltest
 
+import tfmeta
+
 _README = pathlib.Path(__file__).parent.parent / "README.md"
 
 
@@ -18,6 +20,7 @@ class ReadmeTest(absltest.TestCase):
         with contextlib.chdir(self.create_tempdir().full_path):
             for block in blocks:
                 exec(compile(block, str(_README), "exec"), names)
+        self.assertIsInstance(names["scores"], tfmeta.training.Evaluation)
         self.assertGreater(names["scores"].adapted.mean, 0.3)
 
 

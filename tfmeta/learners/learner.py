@@ -105,7 +105,9 @@ class Learner(keras.Model, abc.ABC):
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
-        self._resolved_mapping = _resolve_mapping(mapping, network)
+        self._resolved_mapping = task_mapping.resolve(
+            mapping, network.trainable_variables
+        )
         self._seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.loss_function: Callable | None = None
@@ -456,20 +458,6 @@ class _Task(NamedTuple):
     query_y: tf.Tensor
     seeds: tf.Tensor
     initial_loss_weight: tf.Tensor
-
-
-def _resolve_mapping(mapping: str, network: keras.Model) -> str:
-    if mapping == "auto":
-        has_convolution = any(
-            len(variable.shape) > 2 for variable in network.trainable_variables
-        )
-        return "map" if has_convolution else "vectorize"
-    if mapping not in task_mapping.TASK_MAPPINGS:
-        raise errors.InputError(
-            f"mapping={mapping!r} is unknown: expected auto, "
-            f"{', '.join(task_mapping.TASK_MAPPINGS)}"
-        )
-    return mapping
 
 
 def _unpack_episodes(data):

@@ -1,6 +1,6 @@
 """Three ways to run one function on every task of a meta-batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -8,6 +8,28 @@ import tensorflow as tf
 from tfmeta import errors
 
 TASK_MAPPINGS = ("map", "unroll", "vectorize")
+
+
+def resolve(mapping: str, weights: Sequence) -> str:
+    """Returns the mapping that a user's choice stands for.
+
+    Args:
+        mapping: one of `TASK_MAPPINGS`, or `"auto"`: `"map"` for a network with
+            convolutions, `"vectorize"` for others, the fast ones.
+        weights: the network's, by whose shapes its convolutions are known.
+
+    Raises:
+        InputError: if `mapping` is unknown.
+    """
+    if mapping == "auto":
+        has_convolution = any(len(weight.shape) > 2 for weight in weights)
+        return "map" if has_convolution else "vectorize"
+    if mapping not in TASK_MAPPINGS:
+        raise errors.InputError(
+            f"mapping={mapping!r} is unknown: expected auto, "
+            f"{', '.join(TASK_MAPPINGS)}"
+        )
+    return mapping
 
 
 def map_tasks(
@@ -63,6 +85,5 @@ def map_tasks(
         ]
         return tf.nest.map_structure(lambda *r: tf.stack(r), *results)
     raise errors.InputError(
-        f"mapping={mapping!r} is not a way to map over tasks: expected one of "
-        f"{', '.join(TASK_MAPPINGS)}"
+        f"mapping={mapping!r} is unknown: expected {', '.join(TASK_MAPPINGS)}"
     )
