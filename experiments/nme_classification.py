@@ -36,6 +36,20 @@ _DATA_DIR = flags.DEFINE_string(
     "Folder of TensorFlow Datasets (omniglot); its own default if not given. "
     "What is missing there is downloaded.",
 )
+_OMNIGLOT_SPLIT = flags.DEFINE_enum(
+    "omniglot_split",
+    "random",
+    tasks.OMNIGLOT_SPLITS,
+    "Which characters are for meta-training (omniglot): random: 1200 by the "
+    "seed; vinyals: those of Matching Networks; background_evaluation: the "
+    "data set's own.",
+)
+_ROTATIONS = flags.DEFINE_bool(
+    "rotations",
+    False,
+    "Whether images turned by 90, 180 and 270 degrees are further classes "
+    "(omniglot).",
+)
 _CONSTRUCTION = flags.DEFINE_enum(
     "construction",
     "fixed_label_per_class",
@@ -231,6 +245,8 @@ def _config() -> dict:
         holder.name: holder.value
         for holder in (
             _DATASET,
+            _OMNIGLOT_SPLIT,
+            _ROTATIONS,
             _CONSTRUCTION,
             _WAYS,
             _SHOTS,
@@ -249,7 +265,10 @@ def _load_splits() -> tasks.Splits:
         return tasks.load_glyphs(seed=_SEED.value)
     data_dir = _DATA_DIR.value
     return tasks.load_omniglot(
-        data_dir and str(cli.resolve_path(data_dir)), seed=_SEED.value
+        data_dir and str(cli.resolve_path(data_dir)),
+        split=_OMNIGLOT_SPLIT.value,
+        rotations=_ROTATIONS.value,
+        seed=_SEED.value,
     )
 
 

@@ -6,7 +6,6 @@ import os
 import pathlib
 from typing import TYPE_CHECKING
 
-import keras
 import tensorflow as tf
 
 from tfmeta import errors
@@ -60,12 +59,8 @@ def export_learner(
 
 
 def _label_spec(learner: learner_lib.Learner) -> tf.TensorSpec:
-    """Returns class ids `[support]`, or targets shaped as predictions are."""
-    loss = learner.loss_function
-    if (
-        isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-        or loss is keras.losses.sparse_categorical_crossentropy
-    ):
+    """Returns class labels `[support]`, or targets shaped as predictions."""
+    if learner.takes_class_labels:
         return tf.TensorSpec((None,), tf.int32)
     output = learner.network.output
     return tf.TensorSpec(output.shape, output.dtype)

@@ -359,6 +359,20 @@ class BadInputTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, "compile"):
             learner.adapt(*(e[0] for e in _episodes()[:2]))
 
+    @parameterized.parameters(-1, _WAYS)
+    def test_labels_out_of_range(self, label):
+        support_x, support_y, query_x, query_y = _episodes()
+        query_y = tf.concat([query_y[:, :-1], [[label]] * 4], axis=1)
+        dataset = tf.data.Dataset.from_tensors(
+            (support_x, support_y, query_x, query_y)
+        )
+        learner = _compiled(mapping="map")
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError,
+            f"label value of {label} which is outside the valid range",
+        ):
+            learner.fit(dataset, verbose=0, shuffle=False)
+
     def test_data_that_are_no_episodes(self):
         dataset = tf.data.Dataset.from_tensors(_episodes()[:2])
         with self.assertRaisesRegex(errors.InputError, "tuple of 2"):

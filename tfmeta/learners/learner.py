@@ -143,6 +143,15 @@ class Learner(keras.Model, abc.ABC):
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns predictions for the queries, and the layers' losses."""
 
+    @property
+    def takes_class_labels(self) -> bool:
+        """Whether the compiled loss is one of integer class labels."""
+        loss = self.loss_function
+        return (
+            isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+            or loss is keras.losses.sparse_categorical_crossentropy
+        )
+
     def adapt(self, support_x, support_y) -> Any:
         """Adapts to one task, as at test: stochastic layers are silent.
 
@@ -299,8 +308,7 @@ class Learner(keras.Model, abc.ABC):
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
         if jit_compile is None:
-            vectorized = self._resolved_mapping == "vectorize"
-            jit_compile = "auto" if vectorized else False
+            jit_compile = self._resolved_mapping == "vectorize"
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -321,7 +329,7 @@ class Learner(keras.Model, abc.ABC):
 
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
-        episodes = _unpack_episodes(data)
+        episodes = self._unpack_episodes(data)
         result = self.task_gradients(episodes)
         self.optimizer.apply(
             [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
@@ -336,7 +344,7 @@ class Learner(keras.Model, abc.ABC):
 
     def test_step(self, data):
         """Scores a meta-batch after, before and despite adaptation."""
-        episodes = _unpack_episodes(data)
+        episodes = self._unpack_episodes(data)
         query_y = episodes[3]
         predictions = self.predict_queries(episodes)
         logs = self._update_metrics(
@@ -416,6 +424,17 @@ class Learner(keras.Model, abc.ABC):
             )
         return tf.reduce_mean(self.loss_function(y, predictions))
 
+    @staticmethod
+    def _unpack_episodes(data):
+        """Checks what `fit` or `evaluate` got of a data set."""
+        if not isinstance(data, tuple) or len(data) != 4:
+            raise errors.InputError(
+                "data: expected meta-batches (support_x, support_y, query_x, "
+                f"query_y) with a leading task axis, got {type(data).__name__}"
+                + (f" of {len(data)}" if isinstance(data, tuple) else "")
+            )
+        return data
+
     def _training_loss(self, weights, task: "_Task"):
         """Returns one task's loss in the outer loop, and what to report."""
         run = functional_network.Pass(training=True, seeds=task.seeds)
@@ -458,13 +477,3 @@ class _Task(NamedTuple):
     query_y: tf.Tensor
     seeds: tf.Tensor
     initial_loss_weight: tf.Tensor
-
-
-def _unpack_episodes(data):
-    if not isinstance(data, tuple) or len(data) != 4:
-        raise errors.InputError(
-            "data: expected meta-batches (support_x, support_y, query_x, "
-            f"query_y) with a leading task axis, got {type(data).__name__}"
-            + (f" of {len(data)}" if isinstance(data, tuple) else "")
-        )
-    return data

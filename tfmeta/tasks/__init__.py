@@ -12,10 +12,12 @@ from tfmeta.tasks.image_folder import (
     load_image_folder,
     load_images,
 )
+from tfmeta.tasks.omniglot import SPLITS as OMNIGLOT_SPLITS
 from tfmeta.tasks.omniglot import load_omniglot
 
 __all__ = [
     "CONSTRUCTIONS",
+    "OMNIGLOT_SPLITS",
     "Episode",
     "ImageClasses",
     "Splits",
