@@ -112,10 +112,7 @@ class Learner(keras.Model, abc.ABC):
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.loss_function: Callable | None = None
         self._secondary_metrics: dict[str, query_metrics.QueryMetrics] = {}
-        # Compiled once, for whoever calls it from outside of Keras' own steps.
-        self._compiled_predict_queries = tf.function(
-            self._predict_queries, reduce_retracing=True
-        )
+        self._run_predict_queries: Callable = self._predict_queries
         self.built = True
 
     @property
@@ -210,7 +207,7 @@ class Learner(keras.Model, abc.ABC):
         Returns:
             The three kinds of predictions, `[tasks, queries, ...]` each.
         """
-        return self._compiled_predict_queries(*episodes[:3])
+        return self._run_predict_queries(*episodes[:3])
 
     def _predict_queries(self, support_x, support_y, query_x):
         initial = self._initial(self._weight_values())
@@ -317,6 +314,10 @@ class Learner(keras.Model, abc.ABC):
             **kwargs,
         )
         self.loss_function = keras.losses.get(loss)
+        # A graph holds on to the loss that it was traced with.
+        self._run_predict_queries = tf.function(
+            self._predict_queries, reduce_retracing=True
+        )
         self._secondary_metrics = {
             kind: query_metrics.QueryMetrics(metrics or [], kind)
             for kind in (_BEFORE, _OTHER_SUPPORT)
