@@ -33,7 +33,7 @@ class DrawSeedsTest(parameterized.TestCase):
             calls=3,
             posterior_draw=posterior_draw,
         ).numpy()
-        self.assertEqual(seeds.shape, (5, 3, 2, 2))
+        self.assertEqual(seeds.shape, (5, calls, 2, 2))
         self.assertLen(np.unique(seeds[:, :, 0, 0]), tasks * calls)
         self.assertFalse(np.array_equal(seeds[:, :, 0], seeds[:, :, 1]))
 

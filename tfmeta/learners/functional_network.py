@@ -24,7 +24,8 @@ class Pass(NamedTuple):
     Attributes:
         training: whether stochastic layers draw (True) or are silent (False).
         seeds: `[calls, seed states, 2]`, the network's random state at each of
-            the task's calls, or None where nothing is drawn.
+            the task's calls, with one call where all share it; or None where
+            nothing is drawn.
     """
 
     training: bool
@@ -73,7 +74,7 @@ class FunctionalNetwork:
             weights: values for the network's trainable variables.
             inputs: `[batch, ...]`.
             run: how to run it.
-            call: which of the task's calls this is, an index into `run.seeds`.
+            call: which of the task's calls this is, for `run.seeds`.
 
         Returns:
             Predictions `[batch, ...]` in the weights' dtype, and the losses
@@ -84,6 +85,9 @@ class FunctionalNetwork:
             for variable in self._model.non_trainable_variables
         ]
         if run.seeds is not None:
+            # The very same tensor for a shared draw: so TensorFlow sees that
+            # support and query draw alike, and draws once.
+            call = min(call, run.seeds.shape[0] - 1)
             for index, number in self._part_seeds:
                 state[index] = tf.cast(
                     run.seeds[call, number], state[index].dtype
@@ -119,7 +123,8 @@ def draw_seeds(
         posterior_draw: what shares one draw, one of `POSTERIOR_DRAWS`.
 
     Returns:
-        `[tasks, calls, seed states, 2]`, for `Pass.seeds` of each task.
+        `[tasks, calls, seed states, 2]`, for `Pass.seeds` of each task; with
+        one call unless each draws apart.
     """
     drawn_tasks = 1 if posterior_draw == "meta_batch" else tasks
     drawn_calls = calls if posterior_draw == "call" else 1
@@ -131,7 +136,7 @@ def draw_seeds(
         maxval=None,
         dtype=tf.int32,
     )
-    return tf.broadcast_to(seeds, (tasks, calls, states, 2))
+    return tf.broadcast_to(seeds, (tasks, drawn_calls, states, 2))
 
 
 def check_network(network: keras.Model, *, second_order: bool) -> None:
