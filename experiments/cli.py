@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -63,7 +64,9 @@ def run(main: Callable[[], None]) -> None:
             tf.errors.PermissionDeniedError,
             tf.errors.ResourceExhaustedError,
         ) as error:
-            _fail(error.message.splitlines()[0])
+            # Without the node of the graph, which is TensorFlow's business.
+            line = error.message.splitlines()[0]
+            _fail(re.sub(r"^{{.*?}} | \[Op:\w+\]$", "", line))
         except KeyboardInterrupt:
             _fail("interrupted; the same command goes on from here", 130)
 

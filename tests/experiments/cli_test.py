@@ -7,6 +7,7 @@ import os
 import pathlib
 from unittest import mock
 
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from experiments import cli
@@ -38,6 +39,17 @@ class RunTest(parameterized.TestCase):
             OSError(errno.ENOSPC, "No space left on device"),
             1,
             "error: No space left on device; what was saved before is kept",
+        ),
+        (
+            "full_disk_of_tensorflow",
+            tf.errors.ResourceExhaustedError(
+                None,
+                None,
+                "{{function_node SaveV2}} /out/x; No space left on device "
+                "[Op:SaveV2]",
+            ),
+            1,
+            "error: /out/x; No space left on device",
         ),
         ("interrupt", KeyboardInterrupt(), 130, "error: interrupted; .*"),
     )
