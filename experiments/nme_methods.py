@@ -9,18 +9,25 @@ import keras
 
 from tfmeta import layers, learners, networks, regularizers
 
-# What MAML-like methods without an unadapted, regularized encoder start from,
-# and what the meta-regularized ones and their controls do. Where MAML
-# memorizes depends on its inner learning rate: at .4 it does so less.
+# At a small inner learning rate MAML memorizes; at larger ones it does so less.
 _MAML_DEFAULTS = {
     "inner_learning_rate": 0.01,
     "inner_steps": 1,
     "outer_learning_rate": 3e-3,
 }
+# The meta-regularized methods, and the controls that share their settings.
 _REGULARIZED_DEFAULTS = {
     "inner_learning_rate": 0.1,
     "inner_steps": 5,
     "outer_learning_rate": 1e-2,
+}
+# What only some methods have: a flag for these leaves the others as they are.
+_OPTIONAL = {
+    "beta",
+    "bottleneck_units",
+    "initial_scale",
+    "taml_weight",
+    "weight_decay",
 }
 
 
@@ -61,7 +68,8 @@ class Method:
     Attributes:
         title: what it is, in a few words.
         build: `(settings, ways, image_shape, seed)` to an uncompiled learner.
-        defaults: the settings that differ from those of `Settings`.
+        defaults: its settings, where they differ from those of `Settings` or
+            are of this method alone.
     """
 
     title: str
@@ -70,7 +78,12 @@ class Method:
 
     def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
-        said = {k: v for k, v in overrides.items() if v is not None}
+        said = {
+            name: value
+            for name, value in overrides.items()
+            if value is not None
+            and (name in self.defaults or name not in _OPTIONAL)
+        }
         chosen = self.defaults | said
         chosen.setdefault("test_inner_steps", 2 * chosen["inner_steps"])
         return Settings(**chosen)
@@ -171,7 +184,9 @@ METHODS = {
     "anil": Method("ANIL", _head_only, _MAML_DEFAULTS),
     "taml": Method("TAML", _maml, _MAML_DEFAULTS | {"taml_weight": 0.1}),
     "mr_maml_w": Method(
-        "MR-MAML(W)", _mr_maml_w, _REGULARIZED_DEFAULTS | {"beta": 1e-5}
+        "MR-MAML(W)",
+        _mr_maml_w,
+        _REGULARIZED_DEFAULTS | {"beta": 3e-5, "initial_scale": 0.05},
     ),
     "mr_maml_a": Method(
         "MR-MAML(A)", _mr_maml_a, _REGULARIZED_DEFAULTS | {"beta": 1e-3}

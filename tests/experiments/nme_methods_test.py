@@ -1,0 +1,80 @@
+"""Each method is the configuration that its name says."""
+
+from absl.testing import absltest, parameterized
+
+from experiments import nme_methods
+from tfmeta import layers, regularizers
+
+
+def _build(name, **overrides):
+    method = nme_methods.METHODS[name]
+    settings = method.settings(filters=4, **overrides)
+    learner = method.build(settings, 3, (16, 16, 1), 0)
+    nme_methods.compile_learner(learner, settings)
+    return learner
+
+
+def _decayed(learner):
+    optimizer = learner.optimizer
+    optimizer.build(learner.trainable_variables)
+    if not optimizer.weight_decay:
+        return set()
+    return {
+        variable.path.split("/")[0]
+        for variable in learner.network.trainable_variables
+        if optimizer._use_weight_decay(variable)
+    }
+
+
+class MethodsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("maml", 14, set()),
+        ("maml_weight_decay", 14, {"block1_conv", "head"}),
+        ("anil", 2, set()),
+        ("taml", 14, set()),
+        ("control", 2, set()),
+        ("control_weight_decay", 2, {"block1_conv"}),
+        ("mr_maml_w", 2, set()),
+        ("mr_maml_a", 2, set()),
+    )
+    def test_adapted_and_decayed_weights(self, name, adapted, decayed):
+        learner = _build(name)
+        self.assertLen(learner.adapted_weights(), adapted)
+        found = _decayed(learner) & {"block1_conv", "head"}
+        self.assertEqual(found, decayed)
+
+    def test_control_is_mr_maml_w_without_posterior(self):
+        learners = [_build(name) for name in ("control", "mr_maml_w")]
+        configs = [learner.get_config() for learner in learners]
+        for config in configs:
+            del config["network"], config["name"]
+        self.assertEqual(*configs)
+        names = [[x.name for x in w.network.layers[1:]] for w in learners]
+        self.assertEqual(*names)
+        for learner, kind in zip(learners, (False, True), strict=True):
+            self.assertEqual(
+                any(
+                    isinstance(layer, layers.VariationalLayer)
+                    for layer in learner.network.layers
+                ),
+                kind,
+            )
+
+    def test_taml_regularizes_tasks(self):
+        regularizer = _build("taml")._task_regularizer
+        self.assertIsInstance(regularizer, regularizers.TAMLEntropy)
+        self.assertIsNone(_build("maml")._task_regularizer)
+
+    def test_a_flag_for_some_methods_leaves_the_others(self):
+        overrides = {"beta": 0.5, "weight_decay": 0.25, "inner_steps": 7}
+        control = nme_methods.METHODS["control"].settings(**overrides)
+        self.assertEqual((control.beta, control.weight_decay), (0, 0))
+        self.assertEqual(
+            (control.inner_steps, control.test_inner_steps), (7, 14)
+        )
+        ours = nme_methods.METHODS["mr_maml_w"].settings(**overrides)
+        self.assertEqual((ours.beta, ours.weight_decay), (0.5, 0))
+
+
+if __name__ == "__main__":
+    absltest.main()
