@@ -139,6 +139,13 @@ class ValuesTest(parameterized.TestCase):
         )
 
     @parameterized.named_parameters(*_LAYERS)
+    def test_takes_integers(self, ours, _):
+        inputs = np.array([[0, 250, 7], [255, 3, 90]], np.uint8)
+        np.testing.assert_array_equal(
+            ours()(inputs), ours()(inputs.astype(np.float32))
+        )
+
+    @parameterized.named_parameters(*_LAYERS)
     def test_the_axis_has_to_be_of_known_size(self, ours, _):
         with self.assertRaisesRegex(errors.InputError, "axis=-1.*None"):
             ours().build((3, None))

@@ -331,6 +331,24 @@ class KerasTest(parameterized.TestCase):
         np.testing.assert_allclose(posterior.stddev(), 1.0, atol=0.05)
         np.testing.assert_allclose(posterior.mean(), 0.0, atol=0.05)
 
+    @_each_layer
+    def test_a_frozen_layer_can_be_freed(self, case):
+        layer = case.make(trainable=False)
+        model = keras.Sequential([keras.Input(case.input_shape[1:]), layer])
+        path = self.create_tempdir().full_path + "/model.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path)
+        np.testing.assert_array_equal(
+            loaded(case.inputs()), model(case.inputs())
+        )
+        for each in (layer, loaded.layers[-1]):
+            self.assertEmpty(each.trainable_variables)
+            each.trainable = True
+            self.assertEqual(
+                [variable.name for variable in each.trainable_variables],
+                [v.name for v in case.build().trainable_variables],
+            )
+
     def test_layers_that_share_a_posterior_function_start_apart(self):
         for kwargs in (
             {},
@@ -388,10 +406,25 @@ class BadInputTest(parameterized.TestCase):
     @parameterized.parameters(
         dict(data_format="channels_first", message="data_format='channels_f"),
         dict(padding="causal", message="padding='causal'"),
+        dict(padding=None, message="padding=None"),
+        dict(filters=0, message="filters=0"),
+        dict(filters=2.5, message="filters=2.5"),
+        dict(kernel_size=(3, 0), message=r"kernel_size=\(3, 0\)"),
+        dict(kernel_size=(3, 3, 3), message=r"kernel_size=\(3, 3, 3\)"),
+        dict(strides="same", message="strides='same'"),
+        dict(dilation_rate=-1, message="dilation_rate=-1"),
+        dict(strides=2, dilation_rate=2, message="dilation_rate=2.*strides=2"),
     )
     def test_convolution(self, message, **kwargs):
         with self.assertRaisesRegex(errors.InputError, message):
-            conv_variational.Conv2DFlipout(2, 3, **kwargs)
+            conv_variational.Conv2DFlipout(
+                **{"filters": 2, "kernel_size": 3} | kwargs
+            )
+
+    @parameterized.parameters(0, -1, 2.5, None)
+    def test_units(self, units):
+        with self.assertRaisesRegex(errors.InputError, f"units={units}"):
+            dense_variational.DenseFlipout(units)
 
     @parameterized.parameters(
         "DenseFlipout", "DenseLocalReparameterization", "Convolution2DFlipout"

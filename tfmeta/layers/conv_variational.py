@@ -20,7 +20,9 @@ class _Convolution2D(variational.VariationalLayer):
         **kwargs: see `VariationalLayer`.
 
     Raises:
-        InputError: if `data_format` or `padding` is another one.
+        InputError: if `data_format` or `padding` is another one, a size is not
+            positive, or strides and dilation are both above 1, which
+            TensorFlow cannot do.
     """
 
     def __init__(
@@ -38,16 +40,25 @@ class _Convolution2D(variational.VariationalLayer):
             raise errors.InputError(
                 f"data_format={data_format!r}: expected channels_last"
             )
-        if padding.lower() not in ("valid", "same"):
+        if str(padding).lower() not in ("valid", "same"):
             raise errors.InputError(
                 f"padding={padding!r}: expected valid or same"
             )
+        if not _is_size(filters):
+            raise errors.InputError(
+                f"filters={filters!r}: expected a positive integer"
+            )
         self.filters = filters
-        self.kernel_size = _pair(kernel_size)
-        self.strides = _pair(strides)
+        self.kernel_size = _pair("kernel_size", kernel_size)
+        self.strides = _pair("strides", strides)
         self.padding = padding.lower()
         self.data_format = data_format
-        self.dilation_rate = _pair(dilation_rate)
+        self.dilation_rate = _pair("dilation_rate", dilation_rate)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise errors.InputError(
+                f"dilation_rate={dilation_rate!r}: expected 1 with "
+                f"strides={strides!r}"
+            )
 
     def build(self, input_shape):
         """Makes the weights."""
@@ -125,8 +136,19 @@ Conv2DReparameterization = Convolution2DReparameterization
 Conv2DFlipout = Convolution2DFlipout
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    height, width = value
-    return height, width
+def _is_size(value) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else value
+    # A list is what a loaded configuration holds.
+    if (
+        not isinstance(pair, tuple | list)
+        or len(pair) != 2
+        or not all(_is_size(size) for size in pair)
+    ):
+        raise errors.InputError(
+            f"{name}={value!r}: expected a positive integer or a pair of them"
+        )
+    return pair[0], pair[1]

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfmeta import errors
 from tfmeta.layers import estimators, variational
 
 
@@ -12,10 +13,17 @@ class _Dense(variational.VariationalLayer):
     Args:
         units: number of outputs.
         **kwargs: see `VariationalLayer`.
+
+    Raises:
+        InputError: if `units` is not positive.
     """
 
     def __init__(self, units: int, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(units, int) or units < 1:
+            raise errors.InputError(
+                f"units={units!r}: expected a positive integer"
+            )
         self.units = units
 
     def build(self, input_shape):

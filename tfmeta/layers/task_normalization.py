@@ -81,7 +81,7 @@ class _TaskNormalization(keras.Layer):
         outputs = centered * multiplier
         if self.beta is not None:
             outputs += tf.reshape(self.beta, channels)
-        return tf.cast(outputs, inputs.dtype)
+        return tf.cast(outputs, self.compute_dtype)
 
     def _moment_axes(self, rank: int, axis: int) -> list[int]:
         raise NotImplementedError

@@ -25,11 +25,12 @@ class VariationalLayer(keras.Layer):
 
     In training (`training=True`) each call draws weights anew, from a
     `keras.random.SeedGenerator` whose state is one of the layer's variables:
-    the same state gives the same draw. At inference the weights are the
-    posterior's means; `layer(x, training=True)` draws there too. (In both it
-    is like Keras' Dropout, also in that a saved model starts its draws anew.
-    TFP's layers always draw.) Each call adds the divergences of kernel and
-    bias to the layer's losses.
+    the same state gives the same draw (but another under XLA, whose normal
+    numbers are not those of TensorFlow's kernels). At inference the weights
+    are the posterior's means; `layer(x, training=True)` draws there too. (In
+    both it is like Keras' Dropout, also in that a saved model starts its draws
+    anew. TFP's layers always draw.) Each call adds the divergences of kernel
+    and bias to the layer's losses.
 
     Args:
         activation: Keras activation.
@@ -128,7 +129,9 @@ class VariationalLayer(keras.Layer):
             tf.as_dtype(self.variable_dtype),
             self._shapes[weight],
             f"{weight}_{role}",
-            self.trainable,
+            # A variable that is made fixed stays so; a layer that is built
+            # while frozen can be freed, as any of Keras.
+            True,
             self._variable,
         )
 
