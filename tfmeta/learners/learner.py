@@ -164,7 +164,7 @@ class Learner(keras.Model, abc.ABC):
         """
         return self._adapt(
             self._weight_values(),
-            tf.cast(support_x, self.network.input.dtype),
+            self._cast(support_x),
             tf.convert_to_tensor(support_y),
             functional_network.Pass(training=False),
         )
@@ -173,7 +173,7 @@ class Learner(keras.Model, abc.ABC):
         """Predicts the queries `[queries, ...]` of one task after `adapt`."""
         predictions, _ = self._query(
             adapted,
-            tf.cast(query_x, self.network.input.dtype),
+            self._cast(query_x),
             functional_network.Pass(training=False),
         )
         return predictions
@@ -255,9 +255,9 @@ class Learner(keras.Model, abc.ABC):
             posterior_draw=self._posterior_draw,
         )
         tasks = _Task(
-            support_x,
+            self._cast(support_x),
             support_y,
-            query_x,
+            self._cast(query_x),
             query_y,
             seeds=seeds,
             initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
@@ -406,6 +406,9 @@ class Learner(keras.Model, abc.ABC):
     @property
     def _weight_dtype(self) -> tf.DType:
         return tf.as_dtype(self.network.trainable_variables[0].dtype)
+
+    def _cast(self, inputs) -> tf.Tensor:
+        return tf.cast(inputs, self.network.input.dtype)
 
     def _weight_values(self) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(v) for v in self.trainable_variables]
