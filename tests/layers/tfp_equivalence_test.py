@@ -5,6 +5,8 @@ what is compared are distributions. All outputs here are linear in normal
 weights, so that their moments are known in closed form, too.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -146,6 +148,35 @@ class EquivalenceTest(parameterized.TestCase):
             self.assertEqual(
                 np.allclose(outputs, outputs[:1]), case.shares_draw
             )
+
+    @parameterized.parameters("DenseFlipout", "Convolution2DFlipout")
+    def test_flipout_has_signs_of_inputs_and_of_outputs(self, name):
+        """Moments of the first two orders are the same without either."""
+        case = variational_cases.CASES[name]
+        layer = case.build()
+        original = _original(name, case, layer)
+        copies = np.repeat(case.inputs()[:1], 50, axis=0)
+        one_channel = copies * np.eye(copies.shape[-1], dtype=np.float32)[0]
+        for draw in (functools.partial(layer, training=True), original):
+
+            def noise(inputs, draw=draw):
+                """Returns the noise `[batch, units]`, at the first pixel."""
+                difference = (draw(inputs) - layer(inputs)).numpy()
+                return difference.reshape(
+                    len(inputs), -1, difference.shape[-1]
+                )[:, 0]
+
+            with self.subTest("signs of inputs change the size of the noise"):
+                size = np.abs(noise(copies))
+                self.assertTrue((np.ptp(size, axis=0) > 1e-3).all())
+            # With one channel they only change the sign of all outputs.
+            alone = noise(one_channel)
+            size = np.abs(alone)
+            self.assertTrue((np.ptp(size, axis=0) < 1e-5).all())
+            with self.subTest("signs of outputs are each unit's own"):
+                self.assertSetEqual(
+                    set(np.sign(alone[:, 0] * alone[:, 1])), {-1.0, 1.0}
+                )
 
     @parameterized.parameters(*variational_cases.CASES)
     def test_same_divergence(self, name):

@@ -238,11 +238,17 @@ class DerivativesTest(parameterized.TestCase):
         case = variational_cases.CASES["DenseLocalReparameterization"]
         layer = case.build()
         weights = [v.value for v in layer.trainable_variables]
-        with tf.GradientTape() as tape:
-            tape.watch(weights)
-            outputs = _call(layer, tf.zeros((2, 3)), [1, 2], weights)[0]
-            loss = tf.reduce_sum(tf.square(outputs))
-        for gradient in tape.gradient(loss, weights):
+        with tf.GradientTape() as outer:
+            outer.watch(weights)
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                outputs = _call(layer, tf.zeros((2, 3)), [1, 2], weights)[0]
+                loss = tf.reduce_sum(tf.square(outputs))
+            gradients = tape.gradient(loss, weights)
+            norm = sum(tf.reduce_sum(tf.square(g)) for g in gradients)
+        for gradient in gradients + outer.gradient(
+            norm, weights, unconnected_gradients="zero"
+        ):
             self.assertTrue(np.isfinite(gradient).all())
 
     @_each_layer

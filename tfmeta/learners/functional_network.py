@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import estimators
 
 POSTERIOR_DRAWS = ("task", "meta_batch", "call")
 
@@ -18,26 +19,40 @@ _WRONG_SECOND_DERIVATIVE = (
 )
 
 
+class Seeds(NamedTuple):
+    """The random states of a network's layers, for the calls of a task.
+
+    Attributes:
+        posteriors: `[calls, layers, 2]`, of the layers that draw weights; one
+            call where all share a draw.
+        noise: `[calls, layers, 2]`, of the layers whose noise is each example's
+            own (Dropout, Flipout, a stochastic bottleneck). It is never shared:
+            the same noise for support and query would tell which query stands
+            in the place of which support example, and so its label.
+    """
+
+    posteriors: tf.Tensor
+    noise: tf.Tensor
+
+
 class Pass(NamedTuple):
     """How a network is run during one task.
 
     Attributes:
         training: whether stochastic layers draw (True) or are silent (False).
-        seeds: `[calls, seed states, 2]`, the network's random state at each of
-            the task's calls, with one call where all share it; or None where
-            nothing is drawn.
+        seeds: of the task's calls, or None where nothing is drawn.
     """
 
     training: bool
-    seeds: tf.Tensor | None = None
+    seeds: Seeds | None = None
 
 
 class FunctionalNetwork:
     """Runs a network on weights given as tensors; assigns no variable.
 
-    A draw of theta is a seed: every stochastic layer (a variational layer,
-    Dropout) keeps a `keras.random.SeedGenerator`, whose state is a variable of
-    the network. The same state gives the same draw.
+    A draw is a seed: every stochastic layer (a variational layer, Dropout)
+    keeps a `keras.random.SeedGenerator`, whose state is a variable of the
+    network. The same state gives the same draw.
 
     Args:
         network: a built Keras model.
@@ -51,15 +66,20 @@ class FunctionalNetwork:
         self._weight_indices = _positions(
             self._model.trainable_variables, network.trainable_variables
         )
-        seed_states = _seed_states(network)
-        part_states = _seed_states(self._model)
-        self._part_seeds = list(
-            zip(
-                _positions(part_states, self._model.non_trainable_variables),
-                _positions(part_states, seed_states),
-                strict=True,
+        # For each kind of seed: where its states are among the part's
+        # variables, and which of the whole network's they are.
+        self._seed_positions = [
+            list(
+                zip(
+                    _positions(part, self._model.non_trainable_variables),
+                    _positions(part, whole),
+                    strict=True,
+                )
             )
-        )
+            for part, whole in zip(
+                _seed_states(self._model), _seed_states(network), strict=True
+            )
+        ]
 
     def __call__(
         self,
@@ -85,13 +105,16 @@ class FunctionalNetwork:
             for variable in self._model.non_trainable_variables
         ]
         if run.seeds is not None:
-            # The very same tensor for a shared draw: so TensorFlow sees that
-            # support and query draw alike, and draws once.
-            call = min(call, run.seeds.shape[0] - 1)
-            for index, number in self._part_seeds:
-                state[index] = tf.cast(
-                    run.seeds[call, number], state[index].dtype
-                )
+            for seeds, positions in zip(
+                run.seeds, self._seed_positions, strict=True
+            ):
+                # The very same tensor for a shared draw: so TensorFlow sees
+                # that support and query draw alike, and draws once.
+                row = min(call, seeds.shape[0] - 1)
+                for index, number in positions:
+                    state[index] = tf.cast(
+                        seeds[row, number], state[index].dtype
+                    )
         predictions, _, losses = self._model.stateless_call(
             [weights[index] for index in self._weight_indices],
             state,
@@ -112,7 +135,7 @@ def draw_seeds(
     tasks: tf.Tensor,
     calls: int,
     posterior_draw: str,
-) -> tf.Tensor:
+) -> Seeds:
     """Draws the random states of all calls of a meta-batch.
 
     Args:
@@ -120,23 +143,27 @@ def draw_seeds(
         seed: `[2]`.
         tasks: number of tasks.
         calls: how often a task calls the network.
-        posterior_draw: what shares one draw, one of `POSTERIOR_DRAWS`.
+        posterior_draw: what shares a draw of the weights, one of
+            `POSTERIOR_DRAWS`.
 
     Returns:
-        `[tasks, calls, seed states, 2]`, for `Pass.seeds` of each task; with
-        one call unless each draws apart.
+        The `Seeds` of each task, with a leading task axis.
     """
+    posterior_states, noise_states = _seed_states(network)
+    posterior_seed, noise_seed = tf.unstack(
+        tf.random.split(tf.cast(seed, tf.int32), 2)
+    )
     drawn_tasks = 1 if posterior_draw == "meta_batch" else tasks
     drawn_calls = calls if posterior_draw == "call" else 1
-    states = len(_seed_states(network))
-    seeds = tf.random.stateless_uniform(
-        (drawn_tasks, drawn_calls, states, 2),
-        seed=tf.cast(seed, tf.int32),
-        minval=None,
-        maxval=None,
-        dtype=tf.int32,
+    posteriors = _random_states(
+        (drawn_tasks, drawn_calls, len(posterior_states), 2), posterior_seed
     )
-    return tf.broadcast_to(seeds, (tasks, drawn_calls, states, 2))
+    return Seeds(
+        posteriors=tf.broadcast_to(
+            posteriors, (tasks, drawn_calls, len(posterior_states), 2)
+        ),
+        noise=_random_states((tasks, calls, len(noise_states), 2), noise_seed),
+    )
 
 
 def check_network(network: keras.Model, *, second_order: bool) -> None:
@@ -215,13 +242,31 @@ def split_at(
         return None, network
 
 
-def _seed_states(model: keras.Model) -> list[keras.Variable]:
-    # The name that keras.random.SeedGenerator gives its state.
-    return [
+def _random_states(shape, seed: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.int32
+    )
+
+
+def _seed_states(
+    model: keras.Model,
+) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    """Returns the states of layers that draw weights, and of all others."""
+    of_posteriors = {
+        id(layer.seed_generator.state)
+        for layer in model._flatten_layers()
+        if isinstance(layer, estimators.Reparameterization)
+    }
+    states = [
         variable
         for variable in model.non_trainable_variables
+        # The name that keras.random.SeedGenerator gives its state.
         if variable.name == "seed_generator_state"
     ]
+    return (
+        [state for state in states if id(state) in of_posteriors],
+        [state for state in states if id(state) not in of_posteriors],
+    )
 
 
 def _positions(

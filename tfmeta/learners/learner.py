@@ -66,10 +66,11 @@ class Learner(keras.Model, abc.ABC):
         network: a built Keras model with one input and one output, which the
             learner runs as a function of its weights.
         second_order: whether training takes second derivatives of the network.
-        posterior_draw: what shares one draw of theta, where the network is
-            stochastic: `"task"` (a task's support and query), `"meta_batch"`
-            (all tasks of a step) or `"call"` (nothing: support and query draw
-            apart).
+        posterior_draw: what shares one draw of theta from the posterior of a
+            variational network: `"task"` (a task's support and query),
+            `"meta_batch"` (all tasks of a step) or `"call"` (nothing: support
+            and query draw apart). Noise of single examples, as of Dropout or a
+            bottleneck, is always each call's own.
         task_regularizer: a regularizer of the tasks' predictions, such as
             `tfmeta.regularizers.TAMLEntropy`.
         mapping: how a step goes through its tasks, one of
@@ -479,5 +480,5 @@ class _Task(NamedTuple):
     support_y: tf.Tensor
     query_x: tf.Tensor
     query_y: tf.Tensor
-    seeds: tf.Tensor
+    seeds: functional_network.Seeds
     initial_loss_weight: tf.Tensor
