@@ -246,6 +246,7 @@ class DerivativesTest(parameterized.TestCase):
                 loss = tf.reduce_sum(tf.square(outputs))
             gradients = tape.gradient(loss, weights)
             norm = sum(tf.reduce_sum(tf.square(g)) for g in gradients)
+        np.testing.assert_array_equal(outputs, layer(tf.zeros((2, 3))))
         for gradient in gradients + outer.gradient(
             norm, weights, unconnected_gradients="zero"
         ):
