@@ -40,7 +40,8 @@ class Settings:
         inner_steps: gradient steps of the inner loop, in training.
         test_inner_steps: the same at test.
         outer_learning_rate: learning rate of Adam in the outer loop.
-        weight_decay: decoupled weight decay per step, relative to the rate.
+        weight_decay: decoupled weight decay, as AdamW's: a step takes this
+            times the outer learning rate of a weight.
         beta: weight of the KL divergence, summed over weights (W), averaged
             over activations (A).
         initial_scale: standard deviation of q(theta) at the start.
@@ -179,7 +180,7 @@ _head_only = functools.partial(_maml, adapted="head")
 METHODS = {
     "maml": Method("MAML", _maml, _MAML_DEFAULTS),
     "maml_weight_decay": Method(
-        "MAML + weight decay", _maml, _MAML_DEFAULTS | {"weight_decay": 1e-3}
+        "MAML + weight decay", _maml, _MAML_DEFAULTS | {"weight_decay": 0.1}
     ),
     "anil": Method("ANIL", _head_only, _MAML_DEFAULTS),
     "taml": Method("TAML", _maml, _MAML_DEFAULTS | {"taml_weight": 0.1}),
@@ -197,6 +198,6 @@ METHODS = {
     "control_weight_decay": Method(
         "control + weight decay",
         _head_only,
-        _REGULARIZED_DEFAULTS | {"weight_decay": 1e-3},
+        _REGULARIZED_DEFAULTS | {"weight_decay": 0.1},
     ),
 }
