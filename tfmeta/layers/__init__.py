@@ -1,4 +1,4 @@
-"""Layers: posteriors over weights and activations, task normalization."""
+"""Layers: posteriors, task normalization, and what tasks share."""
 
 from tfmeta.layers.conv_variational import (
     Conv2DFlipout,
@@ -6,13 +6,23 @@ from tfmeta.layers.conv_variational import (
     Convolution2DFlipout,
     Convolution2DReparameterization,
 )
+from tfmeta.layers.cross_stitch import CrossStitch
 from tfmeta.layers.dense_variational import (
     DenseFlipout,
     DenseLocalReparameterization,
     DenseReparameterization,
 )
+from tfmeta.layers.film import FiLM
 from tfmeta.layers.posteriors import KLDivergence, MeanFieldNormal, NormalPrior
+from tfmeta.layers.relation import RelatedDense
+from tfmeta.layers.routing import RoutedDense, Router
+from tfmeta.layers.sluice import (
+    LayerMixture,
+    OrthogonalSubspaces,
+    SluiceUnit,
+)
 from tfmeta.layers.stochastic_bottleneck import StochasticBottleneck
+from tfmeta.layers.task_attention import TaskAttention
 from tfmeta.layers.task_normalization import (
     TaskBatchNormalization,
     TaskLayerNormalization,
@@ -24,13 +34,22 @@ __all__ = [
     "Conv2DReparameterization",
     "Convolution2DFlipout",
     "Convolution2DReparameterization",
+    "CrossStitch",
     "DenseFlipout",
     "DenseLocalReparameterization",
     "DenseReparameterization",
+    "FiLM",
     "KLDivergence",
+    "LayerMixture",
     "MeanFieldNormal",
     "NormalPrior",
+    "OrthogonalSubspaces",
+    "RelatedDense",
+    "RoutedDense",
+    "Router",
+    "SluiceUnit",
     "StochasticBottleneck",
+    "TaskAttention",
     "TaskBatchNormalization",
     "TaskLayerNormalization",
     "VariationalLayer",

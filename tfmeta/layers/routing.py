@@ -1,0 +1,371 @@
+"""Routing networks: agents that choose each task's layers.
+
+Rosenbaum, Klinger & Riemer, "Routing Networks: Adaptive Selection of Non-linear
+Functions for Multi-Task Learning" (ICLR 2018): at each of a few depths a router
+chooses one of k function blocks, which the inputs then pass through. Blocks
+learn by gradients, and the router by reinforcement.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class Router(keras.Layer):
+    """One agent a task, which chooses a function block at each depth.
+
+    An agent's policy is a table, `[depth, blocks]`, each row a distribution
+    (section 3.1.2, multiple agents with tabular policies). In training its
+    decisions are drawn from it; at inference they are the likeliest. A call
+    makes one set of decisions for the whole batch, which is of one task, so
+    that only the chosen blocks are computed; the paper's are one an example.
+
+    The policies learn by `update_policies`, the weighted policy learner
+    (algorithm 3, after Abdallah & Lesser 2006), not by gradients. A train step
+    does
+
+        logits = network(images, training=True)
+        ...
+        router.update_policies(task, router.last_decisions(task), rewards)
+
+    with reward 1 for an example that is right and -1 for another, or its
+    log-likelihood (section 3.1.1).
+
+    Args:
+        tasks: the tasks' names.
+        depth: number of decisions.
+        blocks: number k of function blocks at each depth.
+        learning_rate: of the policies.
+        collaboration: rho in [0, 1], the reward for a block that the agents
+            choose with probability 1, so that few blocks are used.
+        average_rate: share of the newest return in the running average of
+            returns that others are held against, in (0, 1].
+        min_probability: below which no block's probability falls, so that each
+            is tried again (epsilon of Abdallah & Lesser); below 1 / blocks.
+        seed: integer seed of the draws; a random one if None.
+        **kwargs: see `keras.Layer`.
+
+    Raises:
+        InputError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        depth: int,
+        blocks: int,
+        learning_rate: float = 0.05,
+        collaboration: float = 0.0,
+        average_rate: float = 0.1,
+        min_probability: float = 1e-3,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.tasks = list(tasks)
+        if not self.tasks or len(set(self.tasks)) < len(self.tasks):
+            raise errors.InputError(
+                f"tasks={self.tasks}: expected one or more different names"
+            )
+        for name, value, valid, expected in (
+            ("depth", depth, depth >= 1, "a positive integer"),
+            ("blocks", blocks, blocks >= 1, "a positive integer"),
+            (
+                "learning_rate",
+                learning_rate,
+                learning_rate > 0,
+                "a positive number",
+            ),
+            (
+                "collaboration",
+                collaboration,
+                0 <= collaboration <= 1,
+                "a number in [0, 1]",
+            ),
+            (
+                "average_rate",
+                average_rate,
+                0 < average_rate <= 1,
+                "a number in (0, 1]",
+            ),
+            (
+                "min_probability",
+                min_probability,
+                0 <= min_probability * blocks < 1,
+                "a number in [0, 1 / blocks)",
+            ),
+        ):
+            if not valid:
+                raise errors.InputError(f"{name}={value}: expected {expected}")
+        self.depth = depth
+        self.blocks = blocks
+        self.learning_rate = learning_rate
+        self.collaboration = collaboration
+        self.average_rate = average_rate
+        self.min_probability = min_probability
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape=None):
+        """Makes the policies, the average returns and the last decisions."""
+        del input_shape  # A table does not look at what is routed.
+        tasks = len(self.tasks)
+        self.policies = self.add_weight(
+            name="policies",
+            shape=(tasks, self.depth, self.blocks),
+            initializer=keras.initializers.Constant(1 / self.blocks),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+        )
+        self.average_returns = self.add_weight(
+            name="average_returns",
+            shape=(tasks, self.depth),
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+        )
+        self.decisions = self.add_weight(
+            name="decisions",
+            shape=(tasks, self.depth),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+        )
+
+    def call(self, inputs, task: str, training=False):
+        """Decides for a batch of one task.
+
+        Args:
+            inputs: what is routed; a table's decisions do not depend on it.
+            task: its name.
+            training: whether to draw the decisions, and to remember them.
+
+        Returns:
+            A list of `depth` scalars, each the number of a block.
+
+        Raises:
+            InputError: if the task is unknown.
+        """
+        del inputs
+        index = self._index(task)
+        policy = self.policies.value[index]
+        if not training:
+            return tf.unstack(tf.argmax(policy, axis=-1, output_type=tf.int32))
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        uniform = tf.random.stateless_uniform((self.depth, 1), seed)
+        below = tf.cast(tf.cumsum(policy, axis=-1) <= uniform, tf.int32)
+        # A policy's sum may fall short of 1 by rounding.
+        decisions = tf.minimum(tf.reduce_sum(below, -1), self.blocks - 1)
+        self.decisions.assign(_replace(self.decisions.value, index, decisions))
+        return tf.unstack(decisions)
+
+    def compute_output_spec(self, inputs, task: str, training=False):
+        """Returns the specification of the decisions."""
+        del inputs, training
+        self._index(task)
+        return [keras.KerasTensor((), dtype="int32") for _ in range(self.depth)]
+
+    def last_decisions(self, task: str) -> tf.Tensor:
+        """Returns the task's last decisions in training, int32 `[depth]`.
+
+        Raises:
+            InputError: if the task is unknown.
+        """
+        return self.decisions.value[self._index(task)]
+
+    def update_policies(self, task: str, decisions, rewards) -> None:
+        """Takes one step of the weighted policy learner (algorithm 3).
+
+        The return of a decision is the mean of the final rewards plus the
+        collaboration rewards from it onwards (section 3.1.1). Its difference to
+        the average return so far moves the probability of the block chosen,
+        multiplied by `1 - probability` if it is positive and by `probability`
+        if negative: so agents slow down near a decision and others can adjust
+        to it. The rows are projected back to distributions.
+
+        It makes no use of the host and can be part of a `tf.function`.
+
+        Args:
+            task: its name.
+            decisions: the blocks chosen, `[depth]`.
+            rewards: final rewards that followed, a scalar or `[batch]`.
+
+        Raises:
+            InputError: if the task is unknown.
+        """
+        index = self._index(task)
+        # Of a scalar the mean is itself.
+        final = tf.reduce_mean(tf.cast(rewards, tf.float32))
+        chosen = tf.one_hot(tf.cast(decisions, tf.int32), self.blocks)
+        policies = self.policies.value
+        # How likely the router is to choose the block, whatever the task.
+        usage = tf.reduce_mean(policies, axis=0)
+        bonuses = self.collaboration * tf.reduce_sum(chosen * usage, -1)
+        returns = final + tf.cumsum(bonuses, reverse=True)
+        averages = self.average_returns.value
+        differences = returns - averages[index]
+        policy = policies[index]
+        probabilities = tf.reduce_sum(chosen * policy, -1)
+        differences *= tf.where(
+            differences > 0, 1 - probabilities, probabilities
+        )
+        policy += self.learning_rate * differences[:, None] * chosen
+        self.policies.assign(
+            _replace(
+                policies,
+                index,
+                project_to_simplex(policy, self.min_probability),
+            )
+        )
+        self.average_returns.assign(
+            _replace(
+                averages,
+                index,
+                averages[index]
+                + self.average_rate * (returns - averages[index]),
+            )
+        )
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return super().get_config() | {
+            "tasks": self.tasks,
+            "depth": self.depth,
+            "blocks": self.blocks,
+            "learning_rate": self.learning_rate,
+            "collaboration": self.collaboration,
+            "average_rate": self.average_rate,
+            "min_probability": self.min_probability,
+            "seed": self.seed,
+        }
+
+    def _index(self, task: str) -> int:
+        if task not in self.tasks:
+            raise errors.InputError(
+                f"task={task!r}: expected one of {self.tasks}"
+            )
+        return self.tasks.index(task)
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class RoutedDense(keras.Layer):
+    """A fully connected layer that is one of k function blocks.
+
+    `call(inputs, decision)` takes inputs `[..., features]` and the block's
+    number, a scalar that a `Router` gives. Only this block is computed, and
+    only it has a gradient, in the form of `tf.IndexedSlices`.
+
+    Args:
+        units: number of outputs.
+        blocks: number k of blocks.
+        activation: activation of all blocks.
+        kernel_initializer: initializer of each block's kernel.
+        **kwargs: see `keras.Layer`.
+
+    Raises:
+        InputError: if `units` or `blocks` is not positive.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        blocks: int,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value in (("units", units), ("blocks", blocks)):
+            if not isinstance(value, int) or value < 1:
+                raise errors.InputError(
+                    f"{name}={value!r}: expected a positive integer"
+                )
+        self.units = units
+        self.blocks = blocks
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, inputs_shape, decision_shape=None):
+        """Makes kernels `[blocks, features, units]` and biases."""
+        del decision_shape
+        self.kernels = self.add_weight(
+            name="kernels",
+            shape=(self.blocks, inputs_shape[-1], self.units),
+            initializer=self._initialize,
+            # What is cast is the block alone.
+            autocast=False,
+        )
+        self.biases = self.add_weight(
+            name="biases",
+            shape=(self.blocks, self.units),
+            initializer="zeros",
+            autocast=False,
+        )
+
+    def call(self, inputs, decision):
+        """Returns `activation(inputs kernel + bias)` of the block."""
+        kernel = tf.gather(self.kernels.value, decision)
+        bias = tf.gather(self.biases.value, decision)
+        products = tf.tensordot(inputs, tf.cast(kernel, inputs.dtype), 1)
+        return self.activation(products + tf.cast(bias, inputs.dtype))
+
+    def compute_output_shape(self, inputs_shape, decision_shape=None):
+        """Returns the shape of the outputs."""
+        del decision_shape
+        return (*inputs_shape[:-1], self.units)
+
+    def get_config(self):
+        """Returns the constructor's arguments, serialized."""
+        return super().get_config() | {
+            "units": self.units,
+            "blocks": self.blocks,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+        }
+
+    def _initialize(self, shape, dtype):
+        # Each block as a layer of its own: the fans are those of one block,
+        # and one initializer would draw the same for all.
+        return tf.stack(
+            [
+                self.kernel_initializer.clone()(shape[1:], dtype)
+                for _ in range(shape[0])
+            ]
+        )
+
+
+def project_to_simplex(values: tf.Tensor, minimum: float = 0.0) -> tf.Tensor:
+    """Projects rows to the nearest distributions (Duchi et al. 2008, fig. 1).
+
+    Args:
+        values: `[..., size]`.
+        minimum: that each probability has at least, below `1 / size`.
+
+    Returns:
+        Of all distributions with that minimum the one nearest in Euclidean
+        distance, of the same shape.
+    """
+    size = values.shape[-1]
+    shifted = values - minimum
+    ordered = tf.sort(shifted, axis=-1, direction="DESCENDING")
+    excess = tf.cumsum(ordered, axis=-1) - (1 - size * minimum)
+    thresholds = excess / tf.range(1, size + 1, dtype=values.dtype)
+    # The rows' entries that stay above the minimum, the largest always.
+    support = tf.reduce_sum(
+        tf.cast(ordered > thresholds, tf.int32), -1, keepdims=True
+    )
+    last = tf.maximum(support, 1) - 1
+    threshold = tf.gather(thresholds, last, axis=-1, batch_dims=last.ndim - 1)
+    return tf.nn.relu(shifted - threshold) + minimum
+
+
+def _replace(table: tf.Tensor, index: int, row: tf.Tensor) -> tf.Tensor:
+    return tf.tensor_scatter_nd_update(table, [[index]], row[None])
