@@ -1,6 +1,18 @@
 """Networks of the papers, as builders of Keras models."""
 
+from tfmeta.networks.attention import mtan
+from tfmeta.networks.cifar_multitask import task_networks
 from tfmeta.networks.convolutional import conv4
 from tfmeta.networks.perceptron import mlp
+from tfmeta.networks.routing import routing_networks
+from tfmeta.networks.sharing import hard_sharing, join_tasks
 
-__all__ = ["conv4", "mlp"]
+__all__ = [
+    "conv4",
+    "hard_sharing",
+    "join_tasks",
+    "mlp",
+    "mtan",
+    "routing_networks",
+    "task_networks",
+]

@@ -1,0 +1,92 @@
+"""Multi-task networks with a shared trunk."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+
+from tfmeta import errors
+
+
+def hard_sharing(
+    trunk: keras.Model,
+    heads: Mapping[str, Callable],
+    *,
+    own_inputs: bool = False,
+) -> keras.Model:
+    """Builds a trunk that all tasks share, with a head for each (Caruana 1997).
+
+    Args:
+        trunk: a built model of one input and one output.
+        heads: for each task's name what makes its output of the trunk's: a
+            layer, a model or a function of Keras tensors.
+        own_inputs: whether each task has data of its own. The model then takes
+            a dict of inputs, and calls the trunk once a task; the batches may
+            differ in size.
+
+    Returns:
+        A Keras model: the trunk's input, or a dict of such, to a dict of
+        outputs, with the tasks' names as keys.
+
+    Raises:
+        InputError: if there are no heads, or the trunk is not built or has
+            several inputs or outputs.
+    """
+    if not heads:
+        raise errors.InputError("heads={}: expected one or more tasks")
+    if not own_inputs:
+        inputs = new_input(trunk, "inputs")
+        features = trunk(inputs)
+        return keras.Model(
+            inputs,
+            {task: head(features) for task, head in heads.items()},
+            name="hard_sharing",
+        )
+    own = {task: new_input(trunk, task) for task in heads}
+    return keras.Model(
+        own,
+        {task: head(trunk(own[task])) for task, head in heads.items()},
+        name="hard_sharing",
+    )
+
+
+def join_tasks(models: Mapping[str, keras.Model]) -> keras.Model:
+    """Joins the networks of tasks with data of their own.
+
+    What the networks share, the joint one holds once, and keeps shared when it
+    is saved.
+
+    Args:
+        models: a model of one input and one output for each task's name.
+
+    Returns:
+        A Keras model: a dict of inputs to a dict of outputs.
+
+    Raises:
+        InputError: if there are no models.
+    """
+    if not models:
+        raise errors.InputError("models={}: expected one or more tasks")
+    return keras.Model(
+        {task: model.input for task, model in models.items()},
+        {task: model.output for task, model in models.items()},
+        name="joint",
+    )
+
+
+def new_input(trunk: keras.Model, name: str) -> keras.KerasTensor:
+    """Returns a new input like that of a trunk.
+
+    Args:
+        trunk: a built model of one input and one output.
+        name: the input's name.
+
+    Raises:
+        InputError: if the trunk is not that.
+    """
+    tensors = [*getattr(trunk, "inputs", ()), *getattr(trunk, "outputs", ())]
+    if len(tensors) != 2:
+        raise errors.InputError(
+            f"trunk={getattr(trunk, 'name', trunk)!r}: expected a built model "
+            "of one input and one output"
+        )
+    return keras.Input(tensors[0].shape[1:], dtype=tensors[0].dtype, name=name)
