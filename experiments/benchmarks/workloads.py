@@ -1,0 +1,182 @@
+"""What is timed against what."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from experiments.benchmarks import floor, problems
+
+_FOLDER = pathlib.Path(__file__).parent
+
+
+class Contender(NamedTuple):
+    """One way to make the step.
+
+    Attributes:
+        title: what it is, in a few words.
+        module: the file whose `build` makes it.
+        is_peer: whether it runs under the peers' interpreter.
+    """
+
+    title: str
+    module: pathlib.Path
+    is_peer: bool
+
+
+_TFMETA = _FOLDER / "tfmeta_worker.py"
+_TORCH = _FOLDER / "torch_worker.py"
+_JAX = _FOLDER / "jax_worker.py"
+
+CONTENDERS = {
+    "tfmeta": Contender("tfmeta", _TFMETA, False),
+    "tfmeta_default_threads": Contender(
+        "tfmeta, TensorFlow's default threads", _TFMETA, False
+    ),
+    "learn2learn": Contender("learn2learn's loop", _TORCH, True),
+    "torch_func": Contender("torch.func vmap", _TORCH, True),
+    "torch_func_im2col": Contender("torch.func vmap, im2col", _TORCH, True),
+    "jax_vmap": Contender("JAX vmap", _JAX, True),
+    "jax_map": Contender("JAX lax.map", _JAX, True),
+    "control": Contender("control: head adapted", _TFMETA, False),
+    "mr_maml_w": Contender("MR-MAML(W)", _TFMETA, False),
+}
+# What of the machine the steps are held against.
+PROBES = {
+    "matmul": Contender("matrix product", _TFMETA, False),
+    "input": Contender("episodes", _TFMETA, False),
+}
+WORKLOADS = {
+    "conv4": "conv-4, 20-way 1-shot (JAX convolves as im2col)",
+    "mlp": "MLP 2x40, sinusoids, 10-shot",
+    "regularized": "MR-MAML(W) and its control, conv-4, 20-way 1-shot",
+    "scaling": "Cost in tasks and in inner steps, conv-4, 20-way 1-shot",
+    "input": "Input",
+}
+
+_CONV4_CONTENDERS = (
+    "tfmeta",
+    "tfmeta_default_threads",
+    "learn2learn",
+    "torch_func",
+    "torch_func_im2col",
+    "jax_vmap",
+    "jax_map",
+)
+# It has no convolutions to write as im2col, and is too small for a loop.
+_MLP_CONTENDERS = (
+    "tfmeta",
+    "tfmeta_default_threads",
+    "learn2learn",
+    "torch_func",
+    "jax_vmap",
+)
+_MLP_TASKS = 25
+_REGULARIZED_TASKS = (8, 16)
+_REGULARIZED_INNER_STEPS = 5
+_SCALING = ((4, 1), (8, 1), (16, 1), (16, 3), (16, 5))
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A contender at a task: a row of the table.
+
+    Attributes:
+        workload: one of `WORKLOADS`, or a probe.
+        contender: one of `CONTENDERS` or `PROBES`.
+        network: `"conv4"` or `"mlp"`.
+        tasks: number of tasks in the meta-batch.
+        inner_steps: gradient steps of the inner loop.
+        reference: the contender that its time is divided by, if any.
+    """
+
+    workload: str
+    contender: str
+    network: str
+    tasks: int
+    inner_steps: int
+    reference: str | None
+
+    @property
+    def kind(self) -> Contender:
+        """What the contender is."""
+        return (CONTENDERS | PROBES)[self.contender]
+
+    @property
+    def steps_factor(self) -> int:
+        """How many more steps to make, for they are short."""
+        return 20 if self.workload in ("mlp", "input") else 1
+
+    @property
+    def flops(self) -> int:
+        """The operations of a step, see `floor.py`."""
+        if self.contender == "matmul":
+            return 2 * problems.MATMUL_SIZE**3
+        return floor.step_flops(
+            self.network,
+            tasks=self.tasks,
+            inner_steps=self.inner_steps,
+            head_only=self.workload == "regularized",
+        )
+
+
+def matmul_probe() -> Entry:
+    """Returns the entry that measures the rate of matrix products."""
+    return Entry("matmul", "matmul", "mlp", 1, 1, None)
+
+
+def contests(
+    workloads: Sequence[str],
+    contenders: Sequence[str],
+    *,
+    inner_steps: Sequence[int],
+    meta_batch_size: int,
+) -> list[list[Entry]]:
+    """Returns the entries that run side by side, contest by contest.
+
+    Args:
+        workloads: names of `WORKLOADS`.
+        contenders: names of `CONTENDERS`; others take no part.
+        inner_steps: gradient steps of the inner loop, a contest each.
+        meta_batch_size: number of tasks of `"conv4"` and `"input"`.
+    """
+    rows: dict[str, list[list[tuple[Any, ...]]]] = {
+        "conv4": [
+            [
+                (contender, "conv4", meta_batch_size, steps, "tfmeta")
+                for contender in _CONV4_CONTENDERS
+            ]
+            for steps in inner_steps
+        ],
+        "mlp": [
+            [
+                (contender, "mlp", _MLP_TASKS, steps, "tfmeta")
+                for contender in _MLP_CONTENDERS
+            ]
+            for steps in inner_steps
+        ],
+        "regularized": [
+            [
+                (contender, "conv4", tasks, _REGULARIZED_INNER_STEPS, "control")
+                for contender in ("control", "mr_maml_w")
+            ]
+            for tasks in _REGULARIZED_TASKS
+        ],
+        "scaling": [
+            [
+                ("tfmeta", "conv4", tasks, steps, None)
+                for tasks, steps in _SCALING
+            ]
+        ],
+        "input": [[("input", "conv4", meta_batch_size, 1, None)]],
+    }
+    chosen = [
+        [
+            Entry(workload, *row)
+            for row in contest
+            if row[0] in (*contenders, *PROBES)
+        ]
+        for workload in workloads
+        for contest in rows[workload]
+    ]
+    return [contest for contest in chosen if contest]
