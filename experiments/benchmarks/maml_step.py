@@ -146,8 +146,8 @@ def _start(entry: workloads.Entry, peer_python: str) -> process.WorkerProcess:
 
 
 def _make_results(machine, measurements, products, skipped) -> dict[str, Any]:
-    # The floor is what the machine can do, so its best round.
-    gflops = products.entry.flops / min(products.round_ms) / 1e6
+    # The floor is what the machine can do, so its best.
+    gflops = products.entry.flops / products.best_ms / 1e6
     rows = report.make_rows(measurements, gflops)
     return {
         "benchmark": "maml_step",
@@ -222,7 +222,7 @@ def _title(contest: list[workloads.Entry]) -> str:
     title = workloads.WORKLOADS[entry.workload]
     if entry.workload in ("scaling", "input"):
         return title
-    return f"{title}, {entry.tasks} tasks, {entry.inner_steps} inner steps"
+    return f"{title}, {entry.tasks} tasks, inner steps: {entry.inner_steps}"
 
 
 def _describe_machine() -> dict[str, Any]:

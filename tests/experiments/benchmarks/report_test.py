@@ -17,7 +17,12 @@ def _measure(
         workload, contender, network, tasks, inner_steps, reference
     )
     return rounds.Measurement(
-        entry, 1.5, loss, {"numpy": "2"}, list(round_ms), 321.0
+        entry,
+        first_step_seconds=1.5,
+        first_loss=loss,
+        versions={"numpy": "2"},
+        round_ms=list(round_ms),
+        peak_mb=321.0,
     )
 
 

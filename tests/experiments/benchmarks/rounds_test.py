@@ -58,6 +58,7 @@ class RoundsTest(absltest.TestCase):
     def test_a_round_counts_by_its_median_and_the_start_does_not(self):
         slow, fast = self.measurements
         self.assertEqual(slow.round_ms, [2000, 5000, 7000])
+        self.assertEqual(slow.best_ms, 1000)
         self.assertEqual(fast.round_ms, [500] * 3)
 
     def test_the_first_loss_is_that_of_the_first_step(self):
