@@ -4,13 +4,14 @@
 GroupNormalization, stops the gradient of the mean inside the variance
 (tensorflow/python/ops/nn_impl.py). That leaves first derivatives right and
 makes second ones wrong, which gradient-based meta-learners take. These layers
-compute their moments in the open.
+compute their moments in the open, or by kernels that do it right.
 """
 
 import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import fused_batch_normalization
 
 
 class _TaskNormalization(keras.Layer):
@@ -66,12 +67,16 @@ class _TaskNormalization(keras.Layer):
 
     def call(self, inputs):
         """Returns the normalized inputs, of the same shape."""
-        rank = len(inputs.shape)
-        axis = self.axis % rank
-        channels = [1] * rank
-        channels[axis] = inputs.shape[axis]
         # Moments are of full precision, whatever the layer computes in.
         values = tf.cast(inputs, self.variable_dtype)
+        outputs = self._normalize(values, self.axis % len(inputs.shape))
+        return tf.cast(outputs, self.compute_dtype)
+
+    def _normalize(self, values: tf.Tensor, axis: int) -> tf.Tensor:
+        """Normalizes values by moments over `_moment_axes`."""
+        rank = len(values.shape)
+        channels = [1] * rank
+        channels[axis] = values.shape[axis]
         axes = self._moment_axes(rank, axis)
         centered = values - tf.reduce_mean(values, axes, keepdims=True)
         variance = tf.reduce_mean(tf.square(centered), axes, keepdims=True)
@@ -81,7 +86,7 @@ class _TaskNormalization(keras.Layer):
         outputs = centered * multiplier
         if self.beta is not None:
             outputs += tf.reshape(self.beta, channels)
-        return tf.cast(outputs, self.compute_dtype)
+        return outputs
 
     def _moment_axes(self, rank: int, axis: int) -> list[int]:
         raise NotImplementedError
@@ -105,6 +110,8 @@ class TaskBatchNormalization(_TaskNormalization):
     So predictions are transductive: they depend on the other examples of the
     query set (MAML's own choice; Finn et al. 2017).
 
+    Images in float32, channels last, take TensorFlow's fused kernels.
+
     Args:
         axis: the axis of channels or features.
         epsilon: is added to the variance.
@@ -112,6 +119,22 @@ class TaskBatchNormalization(_TaskNormalization):
         scale: whether to multiply by `gamma`.
         **kwargs: see `keras.Layer`.
     """
+
+    def _normalize(self, values, axis):
+        images = len(values.shape) == 4 and axis == 3
+        if not (images and values.dtype == tf.float32):
+            return super()._normalize(values, axis)
+        size = (values.shape[axis],)
+        return fused_batch_normalization.batch_normalize(
+            values,
+            tf.ones(size)
+            if self.gamma is None
+            else tf.convert_to_tensor(self.gamma),
+            tf.zeros(size)
+            if self.beta is None
+            else tf.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+        )
 
     def _moment_axes(self, rank, axis):
         return [other for other in range(rank) if other != axis]
