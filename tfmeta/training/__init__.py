@@ -6,6 +6,11 @@ from tfmeta.training.callbacks import (
     StopOnNaN,
 )
 from tfmeta.training.checkpoints import Checkpoints
+from tfmeta.training.conflict_monitor import (
+    ConflictMonitor,
+    ConflictStatistics,
+    conflict_statistics,
+)
 from tfmeta.training.evaluation import (
     Estimate,
     Evaluation,
@@ -19,6 +24,8 @@ from tfmeta.training.task_mapping import TASK_MAPPINGS, map_tasks
 __all__ = [
     "TASK_MAPPINGS",
     "Checkpoints",
+    "ConflictMonitor",
+    "ConflictStatistics",
     "DivergenceError",
     "Estimate",
     "Evaluation",
@@ -27,6 +34,7 @@ __all__ = [
     "TaskGradients",
     "accuracy",
     "compute_task_gradients",
+    "conflict_statistics",
     "evaluate_tasks",
     "map_tasks",
     "squared_error",
