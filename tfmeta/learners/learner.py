@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta import errors, export
 from tfmeta.learners import functional_network, query_metrics
+from tfmeta.optimizers import task_gradient_optimizer
 from tfmeta.regularizers import taml
 from tfmeta.training import task_gradients, task_mapping
 
@@ -51,10 +52,11 @@ class Learner(keras.Model, abc.ABC):
 
     `fit` and `evaluate` take a `tf.data.Dataset` of meta-batches: `(support_x,
     support_y, query_x, query_y)`, each with a leading task axis. Each train
-    step makes one gradient per task and gives their mean to the optimizer. The
-    loss of a task is the compiled loss of its queries after adaptation, plus
-    the losses that the network's layers add (a KL divergence, an L2 penalty),
-    plus the task regularizer's.
+    step makes one gradient per task and gives their mean to the optimizer, or
+    all to an optimizer that resolves their conflicts. The loss of a task is the
+    compiled loss of its queries after adaptation, plus the losses that the
+    network's layers add (a KL divergence, an L2 penalty), plus the task
+    regularizer's.
 
     Calling the learner on `(support_x, support_y, query_x)`, each with a
     leading task axis, adapts to each task and returns its query predictions.
@@ -288,8 +290,10 @@ class Learner(keras.Model, abc.ABC):
         """Configures training, as `keras.Model.compile` does.
 
         Args:
-            optimizer: a Keras optimizer; it receives the mean of the task
-                gradients.
+            optimizer: a Keras optimizer, which receives the mean of the task
+                gradients, or one of `tfmeta.optimizers`, which receives all and
+                resolves their conflicts: `PCGrad(Adam(1e-3),
+                reduction="mean")`, since a meta-batch is a sample of tasks.
             loss: a Keras loss, function or name: `(y, predictions)`, used in
                 the outer loop on the query set, and by gradient-based learners
                 in the inner loop on the support set.
@@ -333,10 +337,16 @@ class Learner(keras.Model, abc.ABC):
         """Makes one outer step from a meta-batch of episodes."""
         episodes = self._unpack_episodes(data)
         result = self.task_gradients(episodes)
-        self.optimizer.apply(
-            [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
-            self.trainable_variables,
-        )
+        variables = self.trainable_variables
+        if isinstance(
+            self.optimizer, task_gradient_optimizer.TaskGradientOptimizer
+        ):
+            self.optimizer.apply_task_gradients(result.gradients, variables)
+        else:
+            self.optimizer.apply(
+                [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
+                variables,
+            )
         outputs = result.outputs
         logs = self._update_metrics(
             episodes[3], outputs.predictions, outputs.query_loss
