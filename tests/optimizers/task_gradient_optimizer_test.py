@@ -147,6 +147,9 @@ class UpdateTest(parameterized.TestCase):
             )
             self.assertEqual(optimizer.num_tasks, 3)
             self.assertEqual(optimizer.last_gramian.numpy().shape, (3, 3))
+        optimizer.num_tasks = 5
+        optimizer.apply_task_gradients(cases.gradients(tasks=5)[1], variables)
+        self.assertEqual(optimizer.last_gramian.numpy().shape, (5, 5))
 
     def test_orders_are_drawn_anew_at_each_step(self):
         matrix, _ = cases.gradients(tasks=6)

@@ -115,7 +115,8 @@ def gradvac_weights(
         The weights `[tasks]` and the new averages `[tasks, tasks]`. A zero
         gradient changes neither.
     """
-    num_tasks = tf.shape(gramian)[0]
+    # A static size where known: the loop's mask of one task has this shape.
+    num_tasks = gramian.shape[0] or tf.shape(gramian)[0]
     norms = tf.sqrt(tf.maximum(tf.linalg.diag_part(gramian), 0))
     own = tf.eye(num_tasks, dtype=gramian.dtype)
 

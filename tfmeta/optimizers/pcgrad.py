@@ -45,7 +45,8 @@ def pcgrad_weights(gramian: tf.Tensor, orders: tf.Tensor) -> tf.Tensor:
     Returns:
         `[tasks]`, each at least 1. Zero gradients project nothing.
     """
-    num_tasks = tf.shape(gramian)[0]
+    # A static size where known: the loop's mask of one task has this shape.
+    num_tasks = gramian.shape[0] or tf.shape(gramian)[0]
     squares = tf.linalg.diag_part(gramian)
     # The reciprocal of a subnormal number is infinite.
     inverse_squares = tf.where(

@@ -68,7 +68,7 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         self._reduction = reduction
         self._seed = seed
         self._num_tasks: int | None = None
-        self._has_task_state = False
+        self._is_prepared = False
         self._last_gramian: Any = None
 
     @abc.abstractmethod
@@ -105,12 +105,17 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
 
     @num_tasks.setter
     def num_tasks(self, num_tasks: int) -> None:
-        if self._has_task_state and num_tasks != self._num_tasks:
+        if num_tasks == self._num_tasks:
+            return
+        if self._variables:
             raise errors.InputError(
                 f"num_tasks={num_tasks}: {type(self).__name__} already has "
                 f"state for {self._num_tasks} tasks"
             )
         self._num_tasks = num_tasks
+        self._is_prepared = False
+        if self.built:
+            self._prepare_tasks(num_tasks)
 
     @property
     def last_gramian(self) -> Any:
@@ -372,9 +377,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         """Takes note of the number of tasks, and makes state for them."""
         if self._num_tasks is None:
             self._num_tasks = num_tasks
-        if self._num_tasks is None or self._has_task_state:
+        if self._num_tasks is None or self._is_prepared:
             return
-        self._has_task_state = True
+        self._is_prepared = True
         self.build_task_state(self._num_tasks)
         if not _is_one_of_several_replicas():
             with tf.init_scope():
