@@ -20,7 +20,12 @@ def _operations(output):
     return found
 
 
+_PRODUCTS = ("MatMul", "Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
+
+
 def _product_flops(operation):
+    if operation.type not in _PRODUCTS:
+        return 0
     shapes = [tuple(tensor.shape) for tensor in operation.inputs]
     (result, *_) = [tuple(tensor.shape) for tensor in operation.outputs]
     if operation.type == "MatMul":
@@ -32,9 +37,7 @@ def _product_flops(operation):
         return 2 * np.prod(shapes[1]) * np.prod(result[:3])
     if operation.type == "Conv2DBackpropInput":
         return 2 * np.prod(shapes[1]) * np.prod(shapes[2][:3])
-    if operation.type == "Conv2DBackpropFilter":
-        return 2 * np.prod(result) * np.prod(shapes[2][:3])
-    return 0
+    return 2 * np.prod(result) * np.prod(shapes[2][:3])
 
 
 def _counted(network, loss, **kwargs):
