@@ -58,11 +58,11 @@ class DynamicWeightAverage(weighting.Weighting):
 
     def start_epoch(self):
         """Takes the epoch that has passed, if any, as the last one."""
-        if int(self.steps) == 0:
+        if int(tf.convert_to_tensor(self.steps)) == 0:
             return
         means = self.loss_sums / tf.cast(self.steps, self.loss_sums.dtype)
         # One epoch alone has no ratio: it is its own second last.
-        first = int(self.epochs) == 0
+        first = int(tf.convert_to_tensor(self.epochs)) == 0
         self.second_last_means.assign(means if first else self.last_means)
         self.last_means.assign(means)
         self.loss_sums.assign(tf.zeros_like(means))

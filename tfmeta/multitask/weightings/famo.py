@@ -17,7 +17,8 @@ class FAMO(weighting.Weighting):
     such that the weights `z_i / L_i` sum to 1. A second forward pass of the
     same batch then shows how far each logarithm fell, `delta_i = log L_i - log
     L_i'`, and the logits descend `sum_i delta_i z_i`, plus a decay, by Adam, as
-    in the authors' code. Losses have to be positive.
+    in the authors' code. Losses have to be positive. The second pass is one of
+    training, too: it draws dropout anew and moves batch statistics once more.
 
     Args:
         learning_rate: Adam's, for the logits.

@@ -75,6 +75,7 @@ class Weighting(keras.Layer):
             new_losses: `[T]`, those of the same batch after the step, if
                 `needs_new_losses`.
         """
+        del losses, gradient_norms, new_losses
 
     def add_state(self, name: str, initializer="zeros", shape=None, dtype=None):
         """Makes a variable that no gradient moves, by default of shape `[T]`.
