@@ -104,7 +104,7 @@ class RunFolder:
                 "rows": rows,
                 "config": self._config,
                 "versions": _versions(),
-                "commit": _commit(),
+                "commit": commit(),
             },
         )
 
@@ -119,8 +119,12 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _commit() -> str | None:
-    """Returns the checkout's commit, marked if the tree differs from it."""
+def commit() -> str | None:
+    """Returns the checkout's commit, marked if the tree differs from it.
+
+    Returns:
+        None where there is no checkout, or no git.
+    """
     checkout = os.environ.get(
         "BUILD_WORKSPACE_DIRECTORY", pathlib.Path(__file__).parent
     )

@@ -22,13 +22,12 @@ import pathlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from typing import Any
 
 from absl import flags
 
-from experiments import cli
+from experiments import cli, run_folder
 from experiments.benchmarks import process, report, rounds, workloads
 from tfmeta import errors
 
@@ -234,23 +233,8 @@ def _describe_machine() -> dict[str, Any]:
         "load_average": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": run_folder.commit(),
     }
-
-
-def _commit() -> str | None:
-    """Returns the checkout's commit, marked if the tree differs from it."""
-    checkout = os.environ.get(
-        "BUILD_WORKSPACE_DIRECTORY", pathlib.Path(__file__).parent
-    )
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or None
 
 
 def _log(line: str) -> None:
