@@ -3,11 +3,11 @@
 import keras
 import tensorflow as tf
 
-from tfmeta.optimizers import pcgrad, task_gradient_optimizer
+from tfmeta.optimizers import pcgrad
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class PCGradDirection(task_gradient_optimizer.TaskGradientOptimizer):
+class PCGradDirection(pcgrad.PCGrad):
     """PCGrad's direction with the summed gradient's length.
 
     The ablation "only direction change" of Yu et al. (2020), section 5.4.
@@ -16,14 +16,11 @@ class PCGradDirection(task_gradient_optimizer.TaskGradientOptimizer):
 
     def task_weights(self, gramian, seed):
         """Returns PCGrad's weights, rescaled."""
-        weights = pcgrad.pcgrad_weights(
-            gramian, pcgrad.random_orders(gramian, seed)
-        )
-        return direction_weights(gramian, weights)
+        return direction_weights(gramian, super().task_weights(gramian, seed))
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class PCGradMagnitude(task_gradient_optimizer.TaskGradientOptimizer):
+class PCGradMagnitude(pcgrad.PCGrad):
     """The summed gradient's direction with PCGrad's length.
 
     The ablation "only magnitude change" of Yu et al. (2020), section 5.4.
@@ -32,10 +29,7 @@ class PCGradMagnitude(task_gradient_optimizer.TaskGradientOptimizer):
 
     def task_weights(self, gramian, seed):
         """Returns ones, rescaled."""
-        weights = pcgrad.pcgrad_weights(
-            gramian, pcgrad.random_orders(gramian, seed)
-        )
-        return magnitude_weights(gramian, weights)
+        return magnitude_weights(gramian, super().task_weights(gramian, seed))
 
 
 def direction_weights(gramian: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
