@@ -100,7 +100,7 @@ def descend(
     theta = tf.Variable(_START)
     optimizer.build([theta])
 
-    # One compiled loop: a step is a microsecond's work.
+    # One compiled loop, for the steps are many and tiny.
     @tf.function(jit_compile=True)
     def advance(count):
         for _ in tf.range(count):
