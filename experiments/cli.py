@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -26,12 +26,16 @@ _INTER_OP_THREADS = flags.DEFINE_integer(
     lower_bound=0,
 )
 
+# Exit status of a run whose loss became NaN.
+DIVERGED = 3
+
 
 def run(main: Callable[[], None]) -> None:
     """Parses the command line and runs `main`.
 
-    A user's mistake ends the program with one line on stderr and status 1; a
-    defect of the program keeps its traceback.
+    A user's mistake ends the program with one line on stderr and status 1, a
+    loss that is NaN with status `DIVERGED`; a defect of the program keeps its
+    traceback.
     """
 
     def guarded(argv: Sequence[str]) -> None:
@@ -41,16 +45,18 @@ def run(main: Callable[[], None]) -> None:
         # One operation per thread and several tasks side by side is the fast
         # way through a meta-batch of small convolutions.
         tf.config.threading.set_intra_op_parallelism_threads(
-            _INTRA_OP_THREADS.value or _cores()
+            _INTRA_OP_THREADS.value or cores()
         )
         tf.config.threading.set_inter_op_parallelism_threads(
-            _INTER_OP_THREADS.value or _cores()
+            _INTER_OP_THREADS.value or cores()
         )
         tf.config.experimental.enable_op_determinism()
         try:
             main()
-        except (errors.InputError, callbacks.DivergenceError) as error:
+        except errors.InputError as error:
             _fail(str(error))
+        except callbacks.DivergenceError as error:
+            _fail(str(error), DIVERGED)
         except OSError as error:
             # Without a number it is not the system's word but some library's.
             if error.errno is None:
@@ -73,6 +79,29 @@ def run(main: Callable[[], None]) -> None:
     app.run(guarded)
 
 
+def chosen(
+    names: flags.FlagHolder | flags.Flag, known: Iterable[str]
+) -> list[str]:
+    """Returns what a list flag names, once each.
+
+    Raises:
+        InputError: if it names nothing, or something unknown.
+    """
+    found = [name.strip() for name in names.value or () if name.strip()]
+    known = list(known)
+    if not found:
+        raise errors.InputError(
+            f"--{names.name}: expected at least one of {', '.join(known)}"
+        )
+    for name in found:
+        if name not in known:
+            raise errors.InputError(
+                f"--{names.name}: {name!r} is unknown; expected some of "
+                f"{', '.join(known)}"
+            )
+    return list(dict.fromkeys(found))
+
+
 def resolve_path(path: str) -> pathlib.Path:
     """Returns `path` as seen from where the user typed the command.
 
@@ -83,7 +112,8 @@ def resolve_path(path: str) -> pathlib.Path:
     return pathlib.Path(typed_in, pathlib.Path(path).expanduser())
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 

@@ -15,6 +15,8 @@ A run that was stopped goes on when the same command is given again.
 
 import dataclasses
 import math
+import pathlib
+from typing import Any
 
 from absl import flags
 
@@ -96,8 +98,21 @@ _META_BATCH_SIZE = flags.DEFINE_integer(
 _FILTERS = flags.DEFINE_integer(
     "filters", None, "Channels of each convolution; 64.", lower_bound=1
 )
+_EVAL_SPLITS = flags.DEFINE_list(
+    "eval_splits",
+    list(nme_training.SPLITS),
+    f"Comma-separated list of {', '.join(nme_training.SPLITS)}: which tasks to "
+    "evaluate on. Settings are to be chosen without meta-test.",
+)
 _EVAL_TASKS = flags.DEFINE_integer(
     "eval_tasks", 600, "Tasks to evaluate on, of each split.", lower_bound=2
+)
+_OUTER_SCHEDULE = flags.DEFINE_enum(
+    "outer_schedule",
+    None,
+    nme_methods.OUTER_SCHEDULES,
+    "Whether the outer learning rate falls to zero as half a cosine over the "
+    "run, or stays; cosine.",
 )
 _SEED = flags.DEFINE_integer(
     "seed", 0, "Fixes splits, tasks, weights and draws.", lower_bound=0
@@ -105,8 +120,8 @@ _SEED = flags.DEFINE_integer(
 _OUT = flags.DEFINE_string(
     "out",
     None,
-    "Folder of the run; by default results/nme_classification/ and the "
-    "settings' name.",
+    "Folder of the run; by default results/, the command's name and the "
+    "problem's.",
 )
 
 
@@ -129,7 +144,9 @@ _RATES = [
     _define_rate(
         "inner_learning_rate", "Step size of the inner loop", zero=False
     ),
-    _define_rate("outer_learning_rate", "Learning rate of Adam", zero=False),
+    _define_rate(
+        "outer_learning_rate", "Learning rate of Adam at the start", zero=False
+    ),
     _define_rate("beta", "Weight of the KL divergence", zero=True),
     _define_rate("initial_scale", "Initial sigma of q(theta)", zero=False),
     _define_rate("weight_decay", "Decoupled weight decay", zero=True),
@@ -139,15 +156,9 @@ _RATES = [
 
 def main() -> None:
     """Trains and evaluates the methods, and writes what came of it."""
-    methods = _chosen_methods()
-    name = (
-        f"{_DATASET.value}-{_CONSTRUCTION.value}-{_WAYS.value}way-"
-        f"{_SHOTS.value}shot-seed{_SEED.value}"
-    )
-    folder = run_folder.RunFolder(
-        cli.resolve_path(_OUT.value or f"results/nme_classification/{name}"),
-        _config(),
-    )
+    methods = cli.chosen(_METHODS, nme_methods.METHODS)
+    eval_splits = cli.chosen(_EVAL_SPLITS, nme_training.SPLITS)
+    folder = run_folder.RunFolder(out("nme_classification"), config())
     splits = _load_splits()
     problem = nme_training.Problem(
         splits=splits,
@@ -161,6 +172,7 @@ def main() -> None:
         steps=_STEPS.value,
         steps_per_epoch=_steps_per_epoch(),
         meta_batch_size=_META_BATCH_SIZE.value,
+        eval_splits=tuple(eval_splits),
         eval_tasks=_EVAL_TASKS.value,
     )
     print(
@@ -210,19 +222,6 @@ def main() -> None:
     print(f"\nResults, plots, logs and learners are in {folder.path}")
 
 
-def _chosen_methods() -> list[str]:
-    methods = [name.strip() for name in _METHODS.value if name.strip()]
-    if not methods:
-        raise errors.InputError("--methods: expected at least one method")
-    for name in methods:
-        if name not in nme_methods.METHODS:
-            raise errors.InputError(
-                f"--methods: {name!r} is unknown; expected some of "
-                f"{', '.join(nme_methods.METHODS)}"
-            )
-    return list(dict.fromkeys(methods))
-
-
 def _steps_per_epoch() -> int:
     steps_per_epoch = min(_STEPS_PER_EPOCH.value, _STEPS.value)
     if _STEPS.value % steps_per_epoch:
@@ -233,13 +232,28 @@ def _steps_per_epoch() -> int:
     return steps_per_epoch
 
 
-def _overrides() -> dict[str, float | None]:
+def _overrides() -> dict[str, float | str | None]:
     """Returns the method settings that the user gave as flags."""
-    given = [*_RATES, _INNER_STEPS, _TEST_INNER_STEPS, _FILTERS]
+    given = [
+        *_RATES,
+        _INNER_STEPS,
+        _TEST_INNER_STEPS,
+        _OUTER_SCHEDULE,
+        _FILTERS,
+    ]
     return {holder.name: holder.value for holder in given}
 
 
-def _config() -> dict:
+def out(command: str) -> pathlib.Path:
+    """Returns the folder to write to, by default named after the problem."""
+    name = (
+        f"{_DATASET.value}-{_CONSTRUCTION.value}-{_WAYS.value}way-"
+        f"{_SHOTS.value}shot-seed{_SEED.value}"
+    )
+    return cli.resolve_path(_OUT.value or f"results/{command}/{name}")
+
+
+def config() -> dict[str, Any]:
     """Returns the flags that fix the results of a method."""
     return {
         holder.name: holder.value
@@ -254,6 +268,7 @@ def _config() -> dict:
             _STEPS,
             _STEPS_PER_EPOCH,
             _META_BATCH_SIZE,
+            _EVAL_SPLITS,
             _EVAL_TASKS,
             _SEED,
         )

@@ -21,6 +21,7 @@ _REGULARIZED_DEFAULTS = {
     "inner_steps": 5,
     "outer_learning_rate": 1e-2,
 }
+OUTER_SCHEDULES = ("cosine", "constant")
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {
     "beta",
@@ -39,7 +40,10 @@ class Settings:
         inner_learning_rate: alpha of the inner loop.
         inner_steps: gradient steps of the inner loop, in training.
         test_inner_steps: the same at test.
-        outer_learning_rate: learning rate of Adam in the outer loop.
+        outer_learning_rate: learning rate of Adam in the outer loop, at the
+            start.
+        outer_schedule: one of `OUTER_SCHEDULES`: whether that rate falls to
+            zero as half a cosine over the run, or stays.
         weight_decay: decoupled weight decay, as AdamW's: a step takes this
             times the outer learning rate of a weight.
         beta: weight of the KL divergence, summed over weights (W), averaged
@@ -54,6 +58,7 @@ class Settings:
     inner_steps: int = 1
     test_inner_steps: int = 1
     outer_learning_rate: float = 1e-3
+    outer_schedule: str = "cosine"
     weight_decay: float = 0.0
     beta: float = 0.0
     initial_scale: float = 0.05
@@ -90,14 +95,24 @@ class Method:
         return Settings(**chosen)
 
 
-def compile_learner(learner: learners.MAML, settings: Settings) -> None:
+def compile_learner(
+    learner: learners.MAML, settings: Settings, *, steps: int
+) -> None:
     """Compiles a learner for classification.
 
     Weight decay acts on the weights that the inner loop leaves alone, or on
     all of them where it leaves none.
+
+    Args:
+        learner: what to compile.
+        settings: the outer loop's.
+        steps: outer steps of the whole run, over which the rate falls.
     """
+    rate = settings.outer_learning_rate
+    if settings.outer_schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
     optimizer = keras.optimizers.Adam(
-        settings.outer_learning_rate,
+        rate,
         weight_decay=settings.weight_decay or None,
     )
     adapted = learner.adapted_weights()

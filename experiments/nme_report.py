@@ -116,7 +116,8 @@ def draw(
 
 def _draw_bars(rows, pyplot, file: pathlib.Path) -> None:
     """Draws what tells memorization from adaptation, method by method."""
-    bars = (
+    found = {row["split"] for row in rows}
+    all_bars = (
         (
             "meta-train",
             "accuracy_before_adaptation",
@@ -130,8 +131,10 @@ def _draw_bars(rows, pyplot, file: pathlib.Path) -> None:
             "#e8a33d",
         ),
         ("meta-train", "accuracy", "train, adapted", "#7fb2d9"),
+        ("meta-validation", "accuracy", "validation, adapted", "#4682b4"),
         ("meta-test", "accuracy", "test, adapted", "#1f5f99"),
     )
+    bars = [bar for bar in all_bars if bar[0] in found]
     methods = list(dict.fromkeys(row["method"] for row in rows))
     by_key = {(row["method"], row["split"]): row for row in rows}
     figure, axes = pyplot.subplots(
@@ -141,7 +144,10 @@ def _draw_bars(rows, pyplot, file: pathlib.Path) -> None:
     for number, (split, key, label, color) in enumerate(bars):
         scores = [by_key[method, split][key] for method in methods]
         axes.bar(
-            [i + (number - 1.5) * width for i in range(len(methods))],
+            [
+                i + (number - (len(bars) - 1) / 2) * width
+                for i in range(len(methods))
+            ],
             [100 * score["mean"] for score in scores],
             width,
             yerr=[100 * score["ci95"] for score in scores],

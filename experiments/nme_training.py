@@ -14,6 +14,7 @@ from tfmeta import tasks, training
 # Streams of tasks that must not share their episodes.
 _TRAIN_STREAM, _VALIDATION_STREAM, _EVAL_STREAM = range(3)
 _VALIDATION_BATCHES = 5
+SPLITS = ("meta-train", "meta-validation", "meta-test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,17 +28,27 @@ class Problem:
     queries: int
     seed: int
 
-    def train_episodes(self, *, stream: int, start: int = 0):
-        """Returns tasks of the meta-train classes, by the construction."""
-        return self._episodes(
-            self.splits.meta_train, self.construction, stream, start
-        )
+    def train_episodes(self, *, start: int) -> tf.data.Dataset:
+        """Returns the tasks to train on, from number `start` on."""
+        return self._episodes("meta-train", _TRAIN_STREAM, start)
 
-    def new_class_episodes(self, classes: tasks.ImageClasses, *, stream: int):
-        """Returns tasks of any `classes`, with random labels."""
-        return self._episodes(classes, "mutually_exclusive", stream, 0)
+    def validation_episodes(self) -> tf.data.Dataset:
+        """Returns the tasks of the learning curve."""
+        return self._episodes("meta-validation", _VALIDATION_STREAM, 0)
 
-    def _episodes(self, classes, construction, stream, start):
+    def eval_episodes(self, split: str) -> tf.data.Dataset:
+        """Returns the tasks to score on, of one of `SPLITS`."""
+        return self._episodes(split, _EVAL_STREAM, 0)
+
+    def _episodes(self, split, stream, start):
+        classes, construction = {
+            "meta-train": (self.splits.meta_train, self.construction),
+            "meta-validation": (
+                self.splits.meta_validation,
+                "mutually_exclusive",
+            ),
+            "meta-test": (self.splits.meta_test, "mutually_exclusive"),
+        }[split]
         return tasks.sample_episodes(
             classes,
             ways=self.ways,
@@ -52,11 +63,20 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How long to train and how many tasks to evaluate on."""
+    """How long to train, and what to evaluate on.
+
+    Attributes:
+        steps: outer steps.
+        steps_per_epoch: of them between two checkpoints.
+        meta_batch_size: tasks in an outer step.
+        eval_splits: those of `SPLITS` to evaluate on.
+        eval_tasks: tasks of each.
+    """
 
     steps: int
     steps_per_epoch: int
     meta_batch_size: int
+    eval_splits: tuple[str, ...]
     eval_tasks: int
 
 
@@ -96,7 +116,7 @@ def run_method(
         problem.splits.meta_train.image_shape,
         problem.seed,
     )
-    nme_methods.compile_learner(learner, settings)
+    nme_methods.compile_learner(learner, settings, steps=budget.steps)
     progress = _train(
         learner,
         problem,
@@ -131,19 +151,14 @@ def _train(learner, problem, budget, checkpoints, *, log_dir) -> dict:
 
     learner.fit(
         _meta_batches(
-            problem.train_episodes(
-                stream=_TRAIN_STREAM, start=done * budget.meta_batch_size
-            ),
+            problem.train_episodes(start=done * budget.meta_batch_size),
             budget,
         ),
         initial_epoch=done // budget.steps_per_epoch,
         epochs=budget.steps // budget.steps_per_epoch,
         steps_per_epoch=budget.steps_per_epoch,
         validation_data=_meta_batches(
-            problem.new_class_episodes(
-                problem.splits.meta_validation, stream=_VALIDATION_STREAM
-            ),
-            budget,
+            problem.validation_episodes(), budget
         ).take(_VALIDATION_BATCHES),
         callbacks=[
             training.StopOnNaN(),
@@ -156,24 +171,14 @@ def _train(learner, problem, budget, checkpoints, *, log_dir) -> dict:
 
 
 def _evaluate(learner, problem, budget) -> dict[str, dict]:
-    """Scores the learner on tasks of each split."""
-    splits = problem.splits
-    episodes = {
-        "meta-train": problem.train_episodes(stream=_EVAL_STREAM),
-        "meta-validation": problem.new_class_episodes(
-            splits.meta_validation, stream=_EVAL_STREAM
-        ),
-        "meta-test": problem.new_class_episodes(
-            splits.meta_test, stream=_EVAL_STREAM
-        ),
-    }
+    """Scores the learner on tasks of each split that is asked for."""
     scores = {}
-    for split, split_episodes in episodes.items():
+    for split in budget.eval_splits:
         print(f"Evaluating on {split} tasks")
         progress = keras.utils.Progbar(budget.eval_tasks, unit_name="task")
         evaluation = training.evaluate_tasks(
             learner,
-            _meta_batches(split_episodes, budget),
+            _meta_batches(problem.eval_episodes(split), budget),
             tasks=budget.eval_tasks,
             on_progress=progress.update,
         )

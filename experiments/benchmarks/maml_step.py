@@ -73,8 +73,8 @@ _OUT = flags.DEFINE_string("out", None, "JSON file to write the results to.")
 def main() -> None:
     """Runs the contests and prints their tables."""
     contests = workloads.contests(
-        _chosen(_WORKLOADS, workloads.WORKLOADS),
-        _chosen(_CONTENDERS, workloads.CONTENDERS),
+        cli.chosen(_WORKLOADS, workloads.WORKLOADS),
+        cli.chosen(_CONTENDERS, workloads.CONTENDERS),
         inner_steps=_inner_steps(),
         meta_batch_size=_META_BATCH_SIZE.value,
     )
@@ -162,19 +162,6 @@ def _make_results(machine, measurements, products, skipped) -> dict[str, Any]:
         "steps_per_round": _STEPS_PER_ROUND.value,
         "machine": machine,
     }
-
-
-def _chosen(holder: flags.FlagHolder, known: dict[str, Any]) -> list[str]:
-    names = [name.strip() for name in holder.value if name.strip()]
-    for name in names:
-        if name not in known:
-            raise errors.InputError(
-                f"--{holder.name}: {name!r} is unknown; expected some of "
-                f"{', '.join(known)}"
-            )
-    if not names:
-        raise errors.InputError(f"--{holder.name}: expected at least one")
-    return list(dict.fromkeys(names))
 
 
 def _inner_steps() -> list[int]:

@@ -87,10 +87,11 @@ def _method(job: worker.Job) -> learners.MAML:
         inner_steps=job.inner_steps,
         inner_learning_rate=job.inner_learning_rate,
         outer_learning_rate=job.outer_learning_rate,
+        outer_schedule="constant",
         filters=problems.FILTERS,
     )
     learner = method.build(settings, problems.WAYS, problems.IMAGE_SHAPE, 0)
-    nme_methods.compile_learner(learner, settings)
+    nme_methods.compile_learner(learner, settings, steps=1)
     return learner
 
 

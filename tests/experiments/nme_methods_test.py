@@ -10,7 +10,7 @@ def _build(name, **overrides):
     method = nme_methods.METHODS[name]
     settings = method.settings(filters=4, **overrides)
     learner = method.build(settings, 3, (16, 16, 1), 0)
-    nme_methods.compile_learner(learner, settings)
+    nme_methods.compile_learner(learner, settings, steps=10)
     return learner
 
 
@@ -64,6 +64,17 @@ class MethodsTest(parameterized.TestCase):
         regularizer = _build("taml")._task_regularizer
         self.assertIsInstance(regularizer, regularizers.TAMLEntropy)
         self.assertIsNone(_build("maml")._task_regularizer)
+
+    @parameterized.parameters(
+        ("cosine", [0.4, 0.2, 0.0]), ("constant", [0.4, 0.4, 0.4])
+    )
+    def test_outer_schedule(self, schedule, rates):
+        optimizer = _build(
+            "maml", outer_learning_rate=0.4, outer_schedule=schedule
+        ).optimizer
+        for step, rate in zip((0, 5, 10), rates, strict=True):
+            optimizer.iterations.assign(step)
+            self.assertAlmostEqual(float(optimizer.learning_rate), rate, 6)
 
     def test_a_flag_for_some_methods_leaves_the_others(self):
         overrides = {"beta": 0.5, "weight_decay": 0.25, "inner_steps": 7}
