@@ -21,6 +21,7 @@ _REGULARIZED_DEFAULTS = {
     "inner_steps": 5,
     "outer_learning_rate": 1e-2,
 }
+_FIXED_PRIOR = layers.NormalPrior()
 OUTER_SCHEDULES = ("cosine", "constant")
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {
@@ -156,13 +157,14 @@ def _maml(
     )
 
 
-def _mr_maml_w(settings, ways, image_shape, seed):
+def _mr_maml_w(settings, ways, image_shape, seed, *, prior=_FIXED_PRIOR):
     convolution = functools.partial(
         layers.Conv2DReparameterization,
         kernel_posterior_fn=layers.MeanFieldNormal(
             loc_initializer="glorot_uniform",
             initial_scale=settings.initial_scale,
         ),
+        kernel_prior_fn=prior,
         kernel_divergence_fn=layers.KLDivergence(weight=settings.beta),
         bias_posterior_fn=None,
     )
@@ -203,6 +205,11 @@ METHODS = {
         "MR-MAML(W)",
         _mr_maml_w,
         _REGULARIZED_DEFAULTS | {"beta": 3e-5, "initial_scale": 0.05},
+    ),
+    "mr_maml_w_learned_prior": Method(
+        "MR-MAML(W), learned prior scale",
+        functools.partial(_mr_maml_w, prior=layers.LearnedNormalPrior()),
+        _REGULARIZED_DEFAULTS | {"beta": 1e-4, "initial_scale": 0.05},
     ),
     "mr_maml_a": Method(
         "MR-MAML(A)", _mr_maml_a, _REGULARIZED_DEFAULTS | {"beta": 1e-3}

@@ -35,6 +35,7 @@ class MethodsTest(parameterized.TestCase):
         ("control", 2, set()),
         ("control_weight_decay", 2, {"block1_conv"}),
         ("mr_maml_w", 2, set()),
+        ("mr_maml_w_learned_prior", 2, set()),
         ("mr_maml_a", 2, set()),
     )
     def test_adapted_and_decayed_weights(self, name, adapted, decayed):

@@ -13,6 +13,7 @@ from tfmeta.layers.dense_variational import (
     DenseReparameterization,
 )
 from tfmeta.layers.film import FiLM
+from tfmeta.layers.learned_prior import LearnedNormalPrior
 from tfmeta.layers.posteriors import KLDivergence, MeanFieldNormal, NormalPrior
 from tfmeta.layers.relation import RelatedDense
 from tfmeta.layers.routing import RoutedDense, Router
@@ -41,6 +42,7 @@ __all__ = [
     "FiLM",
     "KLDivergence",
     "LayerMixture",
+    "LearnedNormalPrior",
     "MeanFieldNormal",
     "NormalPrior",
     "OrthogonalSubspaces",
