@@ -135,6 +135,7 @@ def _maml(
     adapted: str = "*",
     convolution: Callable[..., keras.Layer] | None = None,
     bottleneck: keras.Layer | None = None,
+    posterior_draw: str = "task",
 ) -> learners.MAML:
     network = networks.conv4(
         ways,
@@ -152,6 +153,7 @@ def _maml(
         inner_learning_rate=settings.inner_learning_rate,
         inner_steps=settings.inner_steps,
         test_inner_steps=settings.test_inner_steps,
+        posterior_draw=posterior_draw,
         task_regularizer=regularizer,
         seed=seed,
     )
@@ -175,6 +177,8 @@ def _mr_maml_w(settings, ways, image_shape, seed, *, prior=_FIXED_PRIOR):
         seed,
         adapted="head",
         convolution=convolution,
+        # As the paper's code draws; a draw for each task costs more time.
+        posterior_draw="meta_batch",
     )
 
 

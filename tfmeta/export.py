@@ -38,7 +38,7 @@ def export_learner(
             f"path={str(path)!r} exists: give a new folder to export to"
         )
     image = tf.TensorSpec(
-        learner.network.input.shape, learner.network.input.dtype
+        learner.network.inputs[0].shape, learner.network.inputs[0].dtype
     )
 
     def adapt_and_predict(support_x, support_y, query_x):
@@ -62,5 +62,5 @@ def _label_spec(learner: learner_lib.Learner) -> tf.TensorSpec:
     """Returns class labels `[support]`, or targets shaped as predictions."""
     if learner.takes_class_labels:
         return tf.TensorSpec((None,), tf.int32)
-    output = learner.network.output
+    output = learner.network.outputs[0]
     return tf.TensorSpec(output.shape, output.dtype)

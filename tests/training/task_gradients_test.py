@@ -8,9 +8,9 @@ from tfmeta import errors
 from tfmeta.training import task_gradients, task_mapping
 
 
-def _loss(weights, task):
+def _loss(weights, shared, task):
     weight, unused = weights
-    del unused
+    del unused, shared
     outputs = tf.linalg.matvec(task["x"], weight)
     return tf.reduce_mean((outputs - task["y"]) ** 2), {"outputs": outputs}
 
@@ -42,6 +42,37 @@ class TaskGradientsTest(parameterized.TestCase):
             2 / 7 * np.einsum("tqf,tq->tf", x, residuals),
         )
         np.testing.assert_array_equal(result.gradients[1], np.zeros((5, 1)))
+
+    @parameterized.parameters(*task_mapping.TASK_MAPPINGS)
+    def test_what_tasks_share_is_differentiated_through(self, mapping):
+        weight = np.array([0.5, -1.5])
+        x = np.array([[1.0, 2.0], [3.0, -4.0], [0.0, 5.0]])
+        calls = []
+
+        def share(weights):
+            calls.append(weights)
+            return {"square": weights[0] ** 2}
+
+        def loss(weights, shared, task):
+            return tf.reduce_sum(
+                task * shared["square"] ** 2 * weights[0]
+            ), tf.zeros(())
+
+        @tf.function
+        def compute(tasks):
+            return task_gradients.compute_task_gradients(
+                loss,
+                [tf.constant(weight)],
+                tasks,
+                mapping=mapping,
+                output_dtypes=tf.float32,
+                share=share,
+            )
+
+        result = compute(tf.constant(x))
+        self.assertLen(calls, 1)
+        np.testing.assert_allclose(result.losses, x @ weight**5)
+        np.testing.assert_allclose(result.gradients[0], x * 5 * weight**4)
 
     def test_unknown_mapping(self):
         with self.assertRaisesRegex(errors.InputError, "mapping='loop'"):

@@ -9,10 +9,18 @@ from tfmeta.layers import variational
 class Reparameterization(variational.VariationalLayer):
     """Draws one kernel for all examples of a call (Kingma & Welling 2014)."""
 
+    def draw_weights(self, seed):
+        """Draws kernel and bias, see `VariationalLayer`."""
+        return {
+            weight: self._draw(weight, self.posterior(weight), weight_seed)
+            for weight, weight_seed in zip(
+                ("kernel", "bias"), self._split(seed), strict=True
+            )
+            if weight in self._shapes
+        }
+
     def _product(self, inputs, seed):
-        posterior = self.posterior("kernel")
-        kernel = self._draw("kernel", posterior, seed)
-        self._add_divergence("kernel", posterior, kernel)
+        kernel = self._weight("kernel", seed)
         return self._multiply(inputs, tf.cast(kernel, inputs.dtype))
 
 

@@ -1,6 +1,7 @@
 """The base of layers whose weights are distributions."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,6 +15,13 @@ DEFAULT_POSTERIOR = posteriors.MeanFieldNormal()
 DEFAULT_PRIOR = posteriors.NormalPrior()
 DEFAULT_DIVERGENCE = posteriors.KLDivergence()
 DEFAULT_BIAS_POSTERIOR = posteriors.MeanFieldNormal(is_singular=True)
+
+
+class _Given:
+    """Weights that someone else has drawn, by name."""
+
+    def __init__(self, weights: dict[str, tf.Tensor]):
+        self.weights = weights
 
 
 class VariationalLayer(keras.Layer):
@@ -83,12 +91,57 @@ class VariationalLayer(keras.Layer):
         }
         self._distribution_variables: dict[str, keras.Variable] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._given: _Given | None = None
 
     def call(self, inputs, training=False):
         """Returns `activation(inputs kernel + bias)`."""
         kernel_seed, bias_seed = self._seeds(training)
         outputs = self._product(inputs, kernel_seed)
         return self.activation(self._add_bias(outputs, bias_seed))
+
+    def draw_weights(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Draws what the layer multiplies by and adds.
+
+        Args:
+            seed: `[2]`.
+
+        Returns:
+            The weights by their names, `"kernel"` and `"bias"`: what a call
+            would draw whose seed generator is in this state. Nothing where
+            draws are each example's own.
+        """
+        del seed
+        return {}
+
+    def divergences(self, draws: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """Computes the divergences of kernel and bias, where they have some.
+
+        Args:
+            draws: of `draw_weights`, for functions that need a draw.
+
+        Returns:
+            Scalars, which each call adds to the layer's losses.
+        """
+        divergences = (
+            self._divergence(weight, self.posterior(weight), draws.get(weight))
+            for weight in self._shapes
+        )
+        return [value for value in divergences if value is not None]
+
+    @contextlib.contextmanager
+    def using(self, draws: dict[str, tf.Tensor]) -> Iterator[None]:
+        """Makes calls use weights of `draw_weights` and add no divergence.
+
+        So many calls can share draws and divergences that are made once.
+
+        Args:
+            draws: of `draw_weights`.
+        """
+        self._given = _Given(draws)
+        try:
+            yield
+        finally:
+            self._given = None
 
     def _product(self, inputs: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Multiplies by a kernel drawn from `seed`, or by its mean."""
@@ -170,8 +223,11 @@ class VariationalLayer(keras.Layer):
         """Returns this call's seeds for kernel and bias; none at inference."""
         if not training:
             return [None, None]
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
-        return tf.unstack(tf.random.split(seed, 2))
+        return self._split(self.seed_generator.next())
+
+    @staticmethod
+    def _split(seed: tf.Tensor) -> list[tf.Tensor]:
+        return tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 2))
 
     def _normal_kernel(self, dtype) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns means and scales of a normal kernel; adds its divergence."""
@@ -188,17 +244,34 @@ class VariationalLayer(keras.Layer):
     def _add_divergence(
         self, weight: str, posterior: tfd.Distribution, draw: tf.Tensor | None
     ) -> None:
-        divergence = self._functions[f"{weight}_divergence_fn"]
+        if self._given is not None:
+            return
+        divergence = self._divergence(weight, posterior, draw)
+        if divergence is not None:
+            self.add_loss(divergence)
+
+    def _divergence(
+        self, weight: str, posterior: tfd.Distribution, draw: tf.Tensor | None
+    ) -> tf.Tensor | None:
+        function = self._functions[f"{weight}_divergence_fn"]
         prior = self.prior(weight)
-        if divergence is not None and prior is not None:
-            self.add_loss(divergence(posterior, prior, draw))
+        if function is None or prior is None:
+            return None
+        return function(posterior, prior, draw)
+
+    def _weight(self, weight: str, seed: tf.Tensor | None) -> tf.Tensor:
+        """Returns the weight of this call; adds its divergence."""
+        if self._given is not None and weight in self._given.weights:
+            return self._given.weights[weight]
+        posterior = self.posterior(weight)
+        draw = self._draw(weight, posterior, seed)
+        self._add_divergence(weight, posterior, draw)
+        return draw
 
     def _add_bias(self, outputs: tf.Tensor, seed) -> tf.Tensor:
         if "bias" not in self._shapes:
             return outputs
-        posterior = self.posterior("bias")
-        bias = self._draw("bias", posterior, seed)
-        self._add_divergence("bias", posterior, bias)
+        bias = self._weight("bias", seed)
         return outputs + tf.cast(bias, outputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors, export
-from tfmeta.learners import functional_network, query_metrics
+from tfmeta.learners import (
+    functional_network,
+    query_metrics,
+    weight_posteriors,
+)
 from tfmeta.optimizers import task_gradient_optimizer
 from tfmeta.regularizers import taml
 from tfmeta.training import task_gradients, task_mapping
@@ -33,6 +37,19 @@ class QueryPredictions(NamedTuple):
     other_support: Any
 
 
+class CommonGradients(NamedTuple):
+    """What no task has for itself.
+
+    Attributes:
+        gradients: for each trainable variable one of its shape, or None where
+            it has no part in the loss.
+        loss: scalar.
+    """
+
+    gradients: list[tf.Tensor | None]
+    loss: tf.Tensor
+
+
 class TaskOutputs(NamedTuple):
     """What a train step reports of each task.
 
@@ -55,8 +72,10 @@ class Learner(keras.Model, abc.ABC):
     step makes one gradient per task and gives their mean to the optimizer, or
     all to an optimizer that resolves their conflicts. The loss of a task is the
     compiled loss of its queries after adaptation, plus the losses that the
-    network's layers add (a KL divergence, an L2 penalty), plus the task
-    regularizer's.
+    network's layers add (a bottleneck's KL divergence, an L2 penalty), plus the
+    task regularizer's. The KL divergences of posteriors over weights depend on
+    no data and belong to no task: their gradient is made once a step and added
+    to the mean, or to what became of the conflicts.
 
     Calling the learner on `(support_x, support_y, query_x)`, each with a
     leading task axis, adapts to each task and returns its query predictions.
@@ -105,6 +124,7 @@ class Learner(keras.Model, abc.ABC):
             )
         functional_network.check_network(network, second_order=second_order)
         self.network = network
+        self._posteriors = weight_posteriors.WeightPosteriors(network)
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
@@ -235,7 +255,7 @@ class Learner(keras.Model, abc.ABC):
         )
 
     def task_gradients(self, episodes) -> task_gradients.TaskGradients:
-        """Differentiates each task's outer loss.
+        """Differentiates each task's outer loss, see `common_gradients`.
 
         Draws anew at every call where the network is stochastic.
 
@@ -277,7 +297,33 @@ class Learner(keras.Model, abc.ABC):
             tasks,
             mapping=self._resolved_mapping,
             output_dtypes=TaskOutputs(*[self._weight_dtype] * 3),
+            share=lambda weights: self._shared_draws(weights, seeds),
         )
+
+    def common_gradients(self) -> CommonGradients:
+        """Differentiates what belongs to no task: the posteriors' divergences.
+
+        Returns:
+            The `CommonGradients`.
+        """
+        weights = self._weight_values()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            network_weights = self._network_weights(weights)
+            # For a divergence that is estimated; a graph drops it otherwise.
+            draws = self._posteriors.draw(
+                network_weights,
+                tf.random.stateless_uniform(
+                    (len(self._posteriors), 2),
+                    tf.cast(self._seed_generator.next(), tf.int32),
+                    minval=None,
+                    maxval=None,
+                    dtype=tf.int32,
+                ),
+            )
+            divergences = self._posteriors.divergences(network_weights, draws)
+            loss = tf.add_n([tf.zeros((), self._weight_dtype), *divergences])
+        return CommonGradients(tape.gradient(loss, weights), loss)
 
     def compile(
         self,
@@ -337,22 +383,44 @@ class Learner(keras.Model, abc.ABC):
         """Makes one outer step from a meta-batch of episodes."""
         episodes = self._unpack_episodes(data)
         result = self.task_gradients(episodes)
-        variables = self.trainable_variables
-        if isinstance(
-            self.optimizer, task_gradient_optimizer.TaskGradientOptimizer
-        ):
-            self.optimizer.apply_task_gradients(result.gradients, variables)
-        else:
-            self.optimizer.apply(
-                [tf.reduce_mean(gradient, 0) for gradient in result.gradients],
-                variables,
-            )
+        common = self.common_gradients()
+        self._apply(result.gradients, common.gradients)
         outputs = result.outputs
         logs = self._update_metrics(
             episodes[3], outputs.predictions, outputs.query_loss
         )
-        logs["regularization"] = tf.reduce_mean(outputs.regularization)
+        logs["regularization"] = common.loss + tf.reduce_mean(
+            outputs.regularization
+        )
         return logs
+
+    def _apply(self, gradients, common_gradients) -> None:
+        """Gives the optimizer what it takes: all task gradients, or one."""
+        variables = self.trainable_variables
+        if isinstance(
+            self.optimizer, task_gradient_optimizer.TaskGradientOptimizer
+        ):
+            self.optimizer.apply_task_gradients(
+                [self.optimizer.scale_loss(g) for g in gradients],
+                variables,
+                other_gradients=[
+                    g if g is None else self.optimizer.scale_loss(g)
+                    for g in common_gradients
+                ],
+                other_variables=variables,
+            )
+            return
+        sums = [
+            tf.reduce_mean(of_tasks, 0) + (0.0 if common is None else common)
+            for of_tasks, common in zip(
+                gradients, common_gradients, strict=True
+            )
+        ]
+        self.optimizer.apply(
+            # A loss scale is a factor of the gradients, too.
+            [self.optimizer.scale_loss(gradient) for gradient in sums],
+            variables,
+        )
 
     def test_step(self, data):
         """Scores a meta-batch after, before and despite adaptation."""
@@ -419,7 +487,7 @@ class Learner(keras.Model, abc.ABC):
         return tf.as_dtype(self.network.trainable_variables[0].dtype)
 
     def _cast(self, inputs) -> tf.Tensor:
-        return tf.cast(inputs, self.network.input.dtype)
+        return tf.cast(inputs, self.network.inputs[0].dtype)
 
     def _weight_values(self) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(v) for v in self.trainable_variables]
@@ -450,9 +518,34 @@ class Learner(keras.Model, abc.ABC):
             )
         return data
 
-    def _training_loss(self, weights, task: "_Task"):
+    def _network_weights(self, weights):
+        """Returns those of `weights` that are the network's."""
+        # Keras lists a model's own variables before its layers'.
+        return weights[len(weights) - len(self.network.trainable_variables) :]
+
+    def _draw(self, weights, seeds: tf.Tensor):
+        """Draws the weights of each call from `[calls, layers, 2]`."""
+        return [
+            self._posteriors.draw(self._network_weights(weights), call_seeds)
+            for call_seeds in tf.unstack(seeds)
+        ]
+
+    def _shared_draws(self, weights, seeds: functional_network.Seeds):
+        """Returns the draws that all tasks share, if they do."""
+        if self._posterior_draw != "meta_batch":
+            return []
+        return self._draw(weights, seeds.posteriors[0])
+
+    def _training_pass(self, weights, shared_draws, task: "_Task"):
+        return functional_network.Pass(
+            training=True,
+            draws=shared_draws or self._draw(weights, task.seeds.posteriors),
+            noise=task.seeds.noise,
+        )
+
+    def _training_loss(self, weights, shared_draws, task: "_Task"):
         """Returns one task's loss in the outer loop, and what to report."""
-        run = functional_network.Pass(training=True, seeds=task.seeds)
+        run = self._training_pass(weights, shared_draws, task)
         adapted = self._adapt(weights, task.support_x, task.support_y, run)
         predictions, layer_losses = self._query(adapted, task.query_x, run)
         query_loss = self._loss(task.query_y, predictions)
@@ -468,9 +561,10 @@ class Learner(keras.Model, abc.ABC):
 
     def _initial_losses(self, weights, tasks: "_Task") -> tf.Tensor:
         """Returns each task's query loss before adaptation, `[tasks]`."""
+        shared_draws = self._shared_draws(weights, tasks.seeds)
 
         def one_task(task):
-            run = functional_network.Pass(training=True, seeds=task.seeds)
+            run = self._training_pass(weights, shared_draws, task)
             initial, _ = self._query(self._initial(weights), task.query_x, run)
             return self._loss(task.query_y, initial)
 

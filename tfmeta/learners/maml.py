@@ -209,10 +209,6 @@ class MAML(learner.Learner):
     def _num_test_steps(self) -> int:
         return self._test_inner_steps or self._inner_steps
 
-    def _network_weights(self, weights):
-        # Keras lists a model's own variables before its layers'.
-        return weights[len(weights) - len(self.network.trainable_variables) :]
-
     def _rates(self, weights) -> list:
         """Returns the inner learning rate of each adapted weight."""
         if self._inner_rates is None:
