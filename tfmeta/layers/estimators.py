@@ -1,8 +1,10 @@
 """How a variational layer draws its product with the kernel."""
 
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
+from __future__ import annotations
 
+import tensorflow as tf
+
+from tfmeta.layers import lazy_distributions as tfd
 from tfmeta.layers import variational
 
 

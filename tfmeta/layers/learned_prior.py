@@ -1,13 +1,15 @@
 """A prior whose width is learned: empirical Bayes."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
+from tfmeta.layers import lazy_distributions as tfd
 
 
 @keras.saving.register_keras_serializable("tfmeta")

@@ -4,14 +4,16 @@ They have the signatures of TensorFlow Probability's layer utilities, are made
 of its distributions, and save with a Keras model.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
+from tfmeta.layers import lazy_distributions as tfd
 
 
 class _Configurable:

@@ -1,14 +1,16 @@
 """The base of layers whose weights are distributions."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
+from tfmeta.layers import lazy_distributions as tfd
 from tfmeta.layers import posteriors
 
 DEFAULT_POSTERIOR = posteriors.MeanFieldNormal()
