@@ -30,6 +30,7 @@ def _learner(optimizer="sgd", **kwargs):
         kernel_divergence_fn=layers.KLDivergence(weight=_BETA),
         bias_posterior_fn=None,
     )
+    kwargs.setdefault("adapted", "head")
     learner = learners.MAML(
         keras.Sequential(
             [
@@ -39,7 +40,6 @@ def _learner(optimizer="sgd", **kwargs):
                 keras.layers.Dense(_WAYS, name="head"),
             ]
         ),
-        adapted="head",
         **kwargs,
     )
     learner.compile(
@@ -81,6 +81,30 @@ class CommonGradientsTest(parameterized.TestCase):
             gradients["kernel_posterior_untransformed_scale"],
             np.full_like(loc, _BETA * (_SIGMA - 1 / _SIGMA) * slope),
             rtol=1e-4,
+        )
+
+    @parameterized.parameters(*functional_network.POSTERIOR_DRAWS)
+    def test_a_posterior_that_tasks_adapt_is_their_own(self, draw):
+        learner = _learner(
+            adapted="*", posterior_draw=draw, inner_learning_rate=0.5
+        )
+        common = learner.common_gradients()
+        self.assertEqual(common.loss, 0.0)
+        self.assertEqual(common.gradients, [None] * 4)
+        still = _learner(
+            adapted="*", posterior_draw=draw, inner_learning_rate=1e-12
+        )
+        start, moved = (
+            each.task_gradients(_episodes()) for each in (still, learner)
+        )
+        # At the start all tasks have one and the same divergence.
+        divergences = start.outputs.regularization
+        np.testing.assert_allclose(divergences, [divergences[0]] * _TASKS)
+        self.assertGreater(np.ptp(moved.outputs.regularization), 1e-3)
+        np.testing.assert_allclose(
+            moved.losses,
+            moved.outputs.query_loss + moved.outputs.regularization,
+            rtol=1e-6,
         )
 
     @parameterized.parameters(*functional_network.POSTERIOR_DRAWS)

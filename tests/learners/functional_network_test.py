@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import layers
-from tfmeta.learners import functional_network, weight_posteriors
+from tfmeta.learners import functional_network
 
 
 def _network():
@@ -21,21 +21,10 @@ def _network():
     return keras.Model(inputs, keras.layers.Dense(2, name="third")(values))
 
 
-def _pass(network, posteriors, noise, *, training=True):
-    posterior_layers = weight_posteriors.WeightPosteriors(network)
-    weights = _values(network.trainable_variables)
-    return functional_network.Pass(
-        training,
-        [posterior_layers.draw(weights, seeds) for seeds in posteriors],
-        noise,
-    )
-
-
-def _training_pass(network, calls):
-    return _pass(
-        network,
-        tf.reshape(tf.range(4), (1, 2, 2)),
-        tf.reshape(tf.range(6 * calls), (calls, 3, 2)),
+def _seeds(calls):
+    return functional_network.Seeds(
+        posteriors=tf.reshape(tf.range(4), (1, 2, 2)),
+        noise=tf.reshape(tf.range(6 * calls), (calls, 3, 2)),
     )
 
 
@@ -76,6 +65,9 @@ class DrawSeedsTest(parameterized.TestCase):
             calls=2,
             posterior_draw="task",
         )
+        run = functional_network.Pass(
+            True, functional_network.Seeds(*(kind[0] for kind in seeds))
+        )
         inputs = keras.Input((3,))
         for name, layer, is_equal in (
             ("weights", layers.DenseReparameterization(4), True),
@@ -88,8 +80,6 @@ class DrawSeedsTest(parameterized.TestCase):
             network = keras.Model(inputs, outputs)
             run_network = functional_network.FunctionalNetwork(network)
             weights = _values(network.trainable_variables)
-            drawn = len(weight_posteriors.WeightPosteriors(network))
-            run = _pass(network, seeds.posteriors[0, :, :drawn], seeds.noise[0])
             calls = [
                 run_network(weights, tf.ones((8, 3)), run, call)[0].numpy()
                 for call in (0, 1)
@@ -102,16 +92,18 @@ class DrawSeedsTest(parameterized.TestCase):
         run_network = functional_network.FunctionalNetwork(network)
         weights = _values(network.trainable_variables)
         inputs = tf.ones((8, 3))
-        drawing = _training_pass(network, calls=2)
-        silent = functional_network.Pass(False)
+        seeds = _seeds(calls=2)
 
-        def predict(call, run=drawing):
+        def predict(call, training=True):
+            run = functional_network.Pass(training, seeds)
             return run_network(weights, inputs, run, call)[0].numpy()
 
         state = [v.numpy() for v in network.non_trainable_variables]
         np.testing.assert_array_equal(predict(0), predict(0))
         self.assertFalse(np.array_equal(predict(0), predict(1)))
-        np.testing.assert_array_equal(predict(0, silent), predict(1, silent))
+        np.testing.assert_array_equal(
+            predict(0, training=False), predict(1, training=False)
+        )
         for before, variable in zip(
             state, network.non_trainable_variables, strict=True
         ):
@@ -127,7 +119,7 @@ class SplitTest(parameterized.TestCase):
         )
         weights = _values(network.trainable_variables)
         inputs = tf.ones((8, 3))
-        run = _training_pass(network, calls=1)
+        run = functional_network.Pass(True, _seeds(calls=1))
         whole, _ = functional_network.FunctionalNetwork(network)(
             weights, inputs, run
         )

@@ -64,6 +64,10 @@ _CASES = {
         lambda: _network(encoder=_variational_encoder()),
         {"adapted": ["hidden", "head"]},
     ),
+    "variational_encoder_one_draw": (
+        lambda: _network(encoder=_variational_encoder()),
+        {"adapted": ["hidden", "head"], "posterior_draw": "meta_batch"},
+    ),
     "variational_encoder_adapted": (
         lambda: _network(encoder=_variational_encoder()),
         {"posterior_draw": "call"},

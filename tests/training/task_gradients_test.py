@@ -3,14 +3,15 @@
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
+from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
 from tfmeta.training import task_gradients, task_mapping
 
 
-def _loss(weights, shared, task):
+def _loss(weights, task):
     weight, unused = weights
-    del unused, shared
+    del unused
     outputs = tf.linalg.matvec(task["x"], weight)
     return tf.reduce_mean((outputs - task["y"]) ** 2), {"outputs": outputs}
 
@@ -44,35 +45,26 @@ class TaskGradientsTest(parameterized.TestCase):
         np.testing.assert_array_equal(result.gradients[1], np.zeros((5, 1)))
 
     @parameterized.parameters(*task_mapping.TASK_MAPPINGS)
-    def test_what_tasks_share_is_differentiated_through(self, mapping):
-        weight = np.array([0.5, -1.5])
-        x = np.array([[1.0, 2.0], [3.0, -4.0], [0.0, 5.0]])
-        calls = []
-
-        def share(weights):
-            calls.append(weights)
-            return {"square": weights[0] ** 2}
-
-        def loss(weights, shared, task):
-            return tf.reduce_sum(
-                task * shared["square"] ** 2 * weights[0]
-            ), tf.zeros(())
-
+    def test_the_weights_may_be_a_distribution(self, mapping):
         @tf.function
         def compute(tasks):
             return task_gradients.compute_task_gradients(
-                loss,
-                [tf.constant(weight)],
+                lambda weights, task: (
+                    -weights["theta"].log_prob(task),
+                    (),
+                ),
+                {"theta": tfd.Normal(tf.constant(1.0), tf.constant(2.0))},
                 tasks,
                 mapping=mapping,
-                output_dtypes=tf.float32,
-                share=share,
+                output_dtypes=(),
             )
 
-        result = compute(tf.constant(x))
-        self.assertLen(calls, 1)
-        np.testing.assert_allclose(result.losses, x @ weight**5)
-        np.testing.assert_allclose(result.gradients[0], x * 5 * weight**4)
+        x = np.array([1.0, 3.0, -4.0], np.float32)
+        of_loc, of_scale = compute(tf.constant(x)).gradients
+        np.testing.assert_allclose(of_loc, (1 - x) / 4, rtol=1e-6)
+        np.testing.assert_allclose(
+            of_scale, 1 / 2 - (x - 1) ** 2 / 8, rtol=1e-6
+        )
 
     def test_unknown_mapping(self):
         with self.assertRaisesRegex(errors.InputError, "mapping='loop'"):

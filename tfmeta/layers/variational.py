@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -20,9 +20,9 @@ DEFAULT_BIAS_POSTERIOR = posteriors.MeanFieldNormal(is_singular=True)
 
 
 class _Given:
-    """Weights that someone else has drawn, by name."""
+    """Posteriors or draws that someone else has made, by name."""
 
-    def __init__(self, weights: dict[str, tf.Tensor]):
+    def __init__(self, weights: Mapping[str, Any]):
         self.weights = weights
 
 
@@ -131,15 +131,16 @@ class VariationalLayer(keras.Layer):
         return [value for value in divergences if value is not None]
 
     @contextlib.contextmanager
-    def using(self, draws: dict[str, tf.Tensor]) -> Iterator[None]:
-        """Makes calls use weights of `draw_weights` and add no divergence.
+    def using(self, weights: Mapping[str, Any]) -> Iterator[None]:
+        """Makes calls take what is given and add no divergence.
 
-        So many calls can share draws and divergences that are made once.
+        So many calls can share what is made once.
 
         Args:
-            draws: of `draw_weights`.
+            weights: by name, a posterior that calls are to draw from, or a draw
+                of `draw_weights`.
         """
-        self._given = _Given(draws)
+        self._given = _Given(weights)
         try:
             yield
         finally:
@@ -172,9 +173,18 @@ class VariationalLayer(keras.Layer):
         """Returns the posterior of `"kernel"` or `"bias"` as it is now."""
         return self._distribution(weight, "posterior")
 
+    def posteriors(self) -> dict[str, tfd.Distribution]:
+        """Returns the posteriors by their names."""
+        return {weight: self.posterior(weight) for weight in self._shapes}
+
     def prior(self, weight: str) -> tfd.Distribution | None:
         """Returns the prior of `"kernel"` or `"bias"`, if it has one."""
         return self._distribution(weight, "prior")
+
+    @property
+    def distribution_variables(self) -> list[keras.Variable]:
+        """The variables of posteriors and priors, trainable or not."""
+        return list(self._distribution_variables.values())
 
     def _distribution(self, weight: str, role: str) -> Any:
         function = self._functions[f"{weight}_{role}_fn"]
@@ -233,7 +243,7 @@ class VariationalLayer(keras.Layer):
 
     def _normal_kernel(self, dtype) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns means and scales of a normal kernel; adds its divergence."""
-        posterior = self.posterior("kernel")
+        posterior = self._posterior("kernel")
         normal = getattr(posterior, "distribution", posterior)
         if not isinstance(normal, tfd.Normal):
             raise errors.InputError(
@@ -263,12 +273,18 @@ class VariationalLayer(keras.Layer):
 
     def _weight(self, weight: str, seed: tf.Tensor | None) -> tf.Tensor:
         """Returns the weight of this call; adds its divergence."""
-        if self._given is not None and weight in self._given.weights:
-            return self._given.weights[weight]
-        posterior = self.posterior(weight)
+        posterior = self._posterior(weight)
+        if isinstance(posterior, tf.Tensor):
+            return posterior
         draw = self._draw(weight, posterior, seed)
         self._add_divergence(weight, posterior, draw)
         return draw
+
+    def _posterior(self, weight: str) -> Any:
+        """Returns the posterior of this call, or a draw that it shares."""
+        if self._given is not None and weight in self._given.weights:
+            return self._given.weights[weight]
+        return self.posterior(weight)
 
     def _add_bias(self, outputs: tf.Tensor, seed) -> tf.Tensor:
         if "bias" not in self._shapes:

@@ -1,6 +1,5 @@
 """A Keras network as a pure function of its weights and random seeds."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,7 +8,6 @@ import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.layers import estimators
-from tfmeta.learners import weight_posteriors
 
 POSTERIOR_DRAWS = ("task", "meta_batch", "call")
 
@@ -26,7 +24,7 @@ class Seeds(NamedTuple):
 
     Attributes:
         posteriors: `[calls, layers, 2]`, of the layers that draw weights; one
-            call where all share a draw (`WeightPosteriors.draw`).
+            call where all share a draw.
         noise: `[calls, layers, 2]`, of the layers whose noise is each example's
             own (Dropout, Flipout, a stochastic bottleneck). It is never shared:
             the same noise for support and query would tell which query stands
@@ -42,22 +40,19 @@ class Pass(NamedTuple):
 
     Attributes:
         training: whether stochastic layers draw (True) or are silent (False).
-        draws: of the weights, for each of the task's calls, or one for all; or
-            None where nothing is drawn.
-        noise: the random states of other layers, `Seeds.noise`; or None.
+        seeds: of the task's calls, or None where nothing is drawn.
     """
 
     training: bool
-    draws: Sequence[weight_posteriors.Draws] | None = None
-    noise: tf.Tensor | None = None
+    seeds: Seeds | None = None
 
 
 class FunctionalNetwork:
     """Runs a network on weights given as tensors; assigns no variable.
 
-    Noise is a seed: every stochastic layer (Dropout, say) keeps a
-    `keras.random.SeedGenerator`, whose state is a variable of the network. The
-    same state gives the same noise.
+    A draw is a seed: every stochastic layer (a variational layer, Dropout)
+    keeps a `keras.random.SeedGenerator`, whose state is a variable of the
+    network. The same state gives the same draw.
 
     Args:
         network: a built Keras model.
@@ -71,21 +66,25 @@ class FunctionalNetwork:
         self._weight_indices = _positions(
             self._model.trainable_variables, network.trainable_variables
         )
-        self._posteriors = weight_posteriors.WeightPosteriors(network)
-        # Where the states of noise are among the part's variables, and which
-        # of the whole network's they are.
-        states = _noise_states(self._model)
-        self._noise_positions = list(
-            zip(
-                _positions(states, self._model.non_trainable_variables),
-                _positions(states, _noise_states(network)),
-                strict=True,
+        self._dtype = tf.as_dtype(network.trainable_variables[0].dtype)
+        # For each kind of seed: where its states are among the part's
+        # variables, and which of the whole network's they are.
+        self._seed_positions = [
+            list(
+                zip(
+                    _positions(part, self._model.non_trainable_variables),
+                    _positions(part, whole),
+                    strict=True,
+                )
             )
-        )
+            for part, whole in zip(
+                _seed_states(self._model), _seed_states(network), strict=True
+            )
+        ]
 
     def __call__(
         self,
-        weights: list[tf.Tensor],
+        weights: Sequence[tf.Tensor | None],
         inputs: tf.Tensor,
         run: Pass,
         call: int = 0,
@@ -93,39 +92,47 @@ class FunctionalNetwork:
         """Runs the network.
 
         Args:
-            weights: values for the network's trainable variables.
+            weights: values for the network's trainable variables; None for
+                those whose posterior is given, see `WeightPosteriors.using`.
             inputs: `[batch, ...]`.
             run: how to run it.
-            call: which of the task's calls this is.
+            call: which of the task's calls this is, for `run.seeds`.
 
         Returns:
             Predictions `[batch, ...]` in the weights' dtype, and the losses
-            that the network's layers added; those of `WeightPosteriors` are
-            not among them where its draws are given.
+            that the network's layers added.
         """
         state = [
             tf.convert_to_tensor(variable)
             for variable in self._model.non_trainable_variables
         ]
-        if run.noise is not None:
-            for index, number in self._noise_positions:
-                state[index] = tf.cast(
-                    run.noise[call, number], state[index].dtype
+        if run.seeds is not None:
+            for seeds, positions in zip(
+                run.seeds, self._seed_positions, strict=True
+            ):
+                # The very same tensor for a shared draw: so TensorFlow sees
+                # that support and query draw alike, and draws once.
+                row = min(call, seeds.shape[0] - 1)
+                for index, number in positions:
+                    state[index] = tf.cast(
+                        seeds[row, number], state[index].dtype
+                    )
+        predictions, _, losses = self._model.stateless_call(
+            [
+                variable if weights[index] is None else weights[index]
+                for variable, index in zip(
+                    self._model.trainable_variables,
+                    self._weight_indices,
+                    strict=True,
                 )
-        with contextlib.ExitStack() as stack:
-            if run.draws is not None:
-                draws = run.draws[min(call, len(run.draws) - 1)]
-                stack.enter_context(self._posteriors.using(draws))
-            predictions, _, losses = self._model.stateless_call(
-                [weights[index] for index in self._weight_indices],
-                state,
-                inputs,
-                training=run.training,
-                return_losses=True,
-            )
-        dtype = weights[0].dtype
-        return tf.cast(predictions, dtype), [
-            tf.cast(loss, dtype) for loss in losses
+            ],
+            state,
+            inputs,
+            training=run.training,
+            return_losses=True,
+        )
+        return tf.cast(predictions, self._dtype), [
+            tf.cast(loss, self._dtype) for loss in losses
         ]
 
 
@@ -150,21 +157,20 @@ def draw_seeds(
     Returns:
         The `Seeds` of each task, with a leading task axis.
     """
-    drawn_layers = len(weight_posteriors.WeightPosteriors(network))
-    noise_layers = len(_noise_states(network))
+    posterior_states, noise_states = _seed_states(network)
     posterior_seed, noise_seed = tf.unstack(
         tf.random.split(tf.cast(seed, tf.int32), 2)
     )
     drawn_tasks = 1 if posterior_draw == "meta_batch" else tasks
     drawn_calls = calls if posterior_draw == "call" else 1
     posteriors = _random_states(
-        (drawn_tasks, drawn_calls, drawn_layers, 2), posterior_seed
+        (drawn_tasks, drawn_calls, len(posterior_states), 2), posterior_seed
     )
     return Seeds(
         posteriors=tf.broadcast_to(
-            posteriors, (tasks, drawn_calls, drawn_layers, 2)
+            posteriors, (tasks, drawn_calls, len(posterior_states), 2)
         ),
-        noise=_random_states((tasks, calls, noise_layers, 2), noise_seed),
+        noise=_random_states((tasks, calls, len(noise_states), 2), noise_seed),
     )
 
 
@@ -249,20 +255,25 @@ def _random_states(shape, seed: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _noise_states(model: keras.Model) -> list[keras.Variable]:
-    """Returns the random states of all layers but those that draw weights."""
+def _seed_states(
+    model: keras.Model,
+) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    """Returns the states of layers that draw weights, and of all others."""
     of_posteriors = {
         id(layer.seed_generator.state)
         for layer in model._flatten_layers()
         if isinstance(layer, estimators.Reparameterization)
     }
-    return [
+    states = [
         variable
         for variable in model.non_trainable_variables
         # The name that keras.random.SeedGenerator gives its state.
         if variable.name == "seed_generator_state"
-        and id(variable) not in of_posteriors
     ]
+    return (
+        [state for state in states if id(state) in of_posteriors],
+        [state for state in states if id(state) not in of_posteriors],
+    )
 
 
 def _positions(

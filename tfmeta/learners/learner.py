@@ -124,7 +124,6 @@ class Learner(keras.Model, abc.ABC):
             )
         functional_network.check_network(network, second_order=second_order)
         self.network = network
-        self._posteriors = weight_posteriors.WeightPosteriors(network)
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
@@ -137,6 +136,10 @@ class Learner(keras.Model, abc.ABC):
         self._secondary_metrics: dict[str, query_metrics.QueryMetrics] = {}
         self._run_predict_queries: Callable = self._predict_queries
         self.built = True
+
+    def adapted_weights(self) -> list[keras.Variable]:
+        """Returns the network's variables that differ from task to task."""
+        return []
 
     @property
     @abc.abstractmethod
@@ -267,38 +270,8 @@ class Learner(keras.Model, abc.ABC):
             Gradients with respect to `trainable_variables`, losses, and as
             `outputs` the `TaskOutputs`, each `[tasks, ...]`.
         """
-        support_x, support_y, query_x, query_y = episodes
-        weights = self._weight_values()
-        num_tasks = tf.shape(support_x)[0]
-        seeds = functional_network.draw_seeds(
-            self.network,
-            self._seed_generator.next(),
-            tasks=num_tasks,
-            calls=self._calls_per_task,
-            posterior_draw=self._posterior_draw,
-        )
-        tasks = _Task(
-            self._cast(support_x),
-            support_y,
-            self._cast(query_x),
-            query_y,
-            seeds=seeds,
-            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
-        )
-        if self._task_regularizer is not None:
-            tasks = tasks._replace(
-                initial_loss_weight=self._task_regularizer.initial_loss_weights(
-                    self._initial_losses(weights, tasks)
-                )
-            )
-        return task_gradients.compute_task_gradients(
-            self._training_loss,
-            weights,
-            tasks,
-            mapping=self._resolved_mapping,
-            output_dtypes=TaskOutputs(*[self._weight_dtype] * 3),
-            share=lambda weights: self._shared_draws(weights, seeds),
-        )
+        step = self._differentiate(episodes)
+        return step.tasks._replace(gradients=step.task_gradients())
 
     def common_gradients(self) -> CommonGradients:
         """Differentiates what belongs to no task: the posteriors' divergences.
@@ -309,21 +282,52 @@ class Learner(keras.Model, abc.ABC):
         weights = self._weight_values()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            network_weights = self._network_weights(weights)
-            # For a divergence that is estimated; a graph drops it otherwise.
-            draws = self._posteriors.draw(
-                network_weights,
-                tf.random.stateless_uniform(
-                    (len(self._posteriors), 2),
-                    tf.cast(self._seed_generator.next(), tf.int32),
-                    minval=None,
-                    maxval=None,
-                    dtype=tf.int32,
-                ),
+            loss = self._weight_posteriors().divergence(
+                weights, self._next_seed()
             )
-            divergences = self._posteriors.divergences(network_weights, draws)
-            loss = tf.add_n([tf.zeros((), self._weight_dtype), *divergences])
         return CommonGradients(tape.gradient(loss, weights), loss)
+
+    def _differentiate(self, episodes) -> "_Step":
+        """Differentiates each task's loss by what the tasks share."""
+        support_x, support_y, query_x, query_y = episodes
+        num_tasks = tf.shape(support_x)[0]
+        draw_seed, task_seed = tf.unstack(tf.random.split(self._next_seed(), 2))
+        weights = self._weight_values()
+        with tf.GradientTape(
+            persistent=True, watch_accessed_variables=False
+        ) as tape:
+            tape.watch(weights)
+            shared = self._weight_posteriors().share(
+                weights, draw_seed, draw=self._posterior_draw == "meta_batch"
+            )
+        tasks = _Task(
+            self._cast(support_x),
+            support_y,
+            self._cast(query_x),
+            query_y,
+            seeds=functional_network.draw_seeds(
+                self.network,
+                task_seed,
+                tasks=num_tasks,
+                calls=self._calls_per_task,
+                posterior_draw=self._posterior_draw,
+            ),
+            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
+        )
+        if self._task_regularizer is not None:
+            tasks = tasks._replace(
+                initial_loss_weight=self._task_regularizer.initial_loss_weights(
+                    self._initial_losses(shared, tasks)
+                )
+            )
+        gradients = task_gradients.compute_task_gradients(
+            self._training_loss,
+            shared,
+            tasks,
+            mapping=self._resolved_mapping,
+            output_dtypes=TaskOutputs(*[self._weight_dtype] * 3),
+        )
+        return _Step(gradients, shared, weights, tape)
 
     def compile(
         self,
@@ -382,10 +386,10 @@ class Learner(keras.Model, abc.ABC):
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
         episodes = self._unpack_episodes(data)
-        result = self.task_gradients(episodes)
+        step = self._differentiate(episodes)
         common = self.common_gradients()
-        self._apply(result.gradients, common.gradients)
-        outputs = result.outputs
+        self._apply(step, common.gradients)
+        outputs = step.tasks.outputs
         logs = self._update_metrics(
             episodes[3], outputs.predictions, outputs.query_loss
         )
@@ -394,14 +398,14 @@ class Learner(keras.Model, abc.ABC):
         )
         return logs
 
-    def _apply(self, gradients, common_gradients) -> None:
+    def _apply(self, step: "_Step", common_gradients) -> None:
         """Gives the optimizer what it takes: all task gradients, or one."""
         variables = self.trainable_variables
         if isinstance(
             self.optimizer, task_gradient_optimizer.TaskGradientOptimizer
         ):
             self.optimizer.apply_task_gradients(
-                [self.optimizer.scale_loss(g) for g in gradients],
+                [self.optimizer.scale_loss(g) for g in step.task_gradients()],
                 variables,
                 other_gradients=[
                     g if g is None else self.optimizer.scale_loss(g)
@@ -411,9 +415,9 @@ class Learner(keras.Model, abc.ABC):
             )
             return
         sums = [
-            tf.reduce_mean(of_tasks, 0) + (0.0 if common is None else common)
+            of_tasks + (0.0 if common is None else common)
             for of_tasks, common in zip(
-                gradients, common_gradients, strict=True
+                step.mean_gradients(), common_gradients, strict=True
             )
         ]
         self.optimizer.apply(
@@ -523,35 +527,26 @@ class Learner(keras.Model, abc.ABC):
         # Keras lists a model's own variables before its layers'.
         return weights[len(weights) - len(self.network.trainable_variables) :]
 
-    def _draw(self, weights, seeds: tf.Tensor):
-        """Draws the weights of each call from `[calls, layers, 2]`."""
-        return [
-            self._posteriors.draw(self._network_weights(weights), call_seeds)
-            for call_seeds in tf.unstack(seeds)
-        ]
-
-    def _shared_draws(self, weights, seeds: functional_network.Seeds):
-        """Returns the draws that all tasks share, if they do."""
-        if self._posterior_draw != "meta_batch":
-            return []
-        return self._draw(weights, seeds.posteriors[0])
-
-    def _training_pass(self, weights, shared_draws, task: "_Task"):
-        return functional_network.Pass(
-            training=True,
-            draws=shared_draws or self._draw(weights, task.seeds.posteriors),
-            noise=task.seeds.noise,
+    def _weight_posteriors(self) -> weight_posteriors.WeightPosteriors:
+        return weight_posteriors.WeightPosteriors(
+            self.network, self.trainable_variables, self.adapted_weights()
         )
 
-    def _training_loss(self, weights, shared_draws, task: "_Task"):
+    def _next_seed(self) -> tf.Tensor:
+        return tf.cast(self._seed_generator.next(), tf.int32)
+
+    def _training_loss(
+        self, shared: weight_posteriors.SharedWeights, task: "_Task"
+    ):
         """Returns one task's loss in the outer loop, and what to report."""
-        run = self._training_pass(weights, shared_draws, task)
-        adapted = self._adapt(weights, task.support_x, task.support_y, run)
-        predictions, layer_losses = self._query(adapted, task.query_x, run)
+        run = functional_network.Pass(training=True, seeds=task.seeds)
+        with self._weight_posteriors().using(shared) as weights:
+            adapted = self._adapt(weights, task.support_x, task.support_y, run)
+            predictions, layer_losses = self._query(adapted, task.query_x, run)
         query_loss = self._loss(task.query_y, predictions)
         regularization = tf.add_n([tf.zeros_like(query_loss), *layer_losses])
         if self._task_regularizer is not None:
-            initial, _ = self._query(self._initial(weights), task.query_x, run)
+            initial = self._initial_predictions(shared, task)
             regularization += self._task_regularizer.task_loss(
                 initial, predictions
             ) + task.initial_loss_weight * self._loss(task.query_y, initial)
@@ -559,14 +554,19 @@ class Learner(keras.Model, abc.ABC):
             predictions, query_loss, regularization
         )
 
-    def _initial_losses(self, weights, tasks: "_Task") -> tf.Tensor:
+    def _initial_predictions(self, shared, task: "_Task") -> tf.Tensor:
+        """Predicts a task's queries before adaptation, as in training."""
+        run = functional_network.Pass(training=True, seeds=task.seeds)
+        with self._weight_posteriors().using(shared) as weights:
+            return self._query(self._initial(weights), task.query_x, run)[0]
+
+    def _initial_losses(self, shared, tasks: "_Task") -> tf.Tensor:
         """Returns each task's query loss before adaptation, `[tasks]`."""
-        shared_draws = self._shared_draws(weights, tasks.seeds)
 
         def one_task(task):
-            run = self._training_pass(weights, shared_draws, task)
-            initial, _ = self._query(self._initial(weights), task.query_x, run)
-            return self._loss(task.query_y, initial)
+            return self._loss(
+                task.query_y, self._initial_predictions(shared, task)
+            )
 
         return self._map(one_task, tasks, self._weight_dtype)
 
@@ -586,3 +586,37 @@ class _Task(NamedTuple):
     query_y: tf.Tensor
     seeds: functional_network.Seeds
     initial_loss_weight: tf.Tensor
+
+
+class _Step(NamedTuple):
+    """A train step's gradients, on their way to the weights.
+
+    Attributes:
+        tasks: gradients with respect to what the tasks share.
+        shared: what they share, made of the weights.
+        weights: values of `trainable_variables`.
+        tape: how it was made.
+    """
+
+    tasks: task_gradients.TaskGradients
+    shared: weight_posteriors.SharedWeights
+    weights: list[tf.Tensor]
+    tape: tf.GradientTape
+
+    def task_gradients(self) -> list[tf.Tensor]:
+        """Returns each task's gradients, `[tasks, *weight.shape]`."""
+        return tf.vectorized_map(self._pull_back, self.tasks.gradients)
+
+    def mean_gradients(self) -> list[tf.Tensor]:
+        """Returns their mean, for which the chain rule is applied once."""
+        return self._pull_back(
+            [tf.reduce_mean(gradient, 0) for gradient in self.tasks.gradients]
+        )
+
+    def _pull_back(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        return self.tape.gradient(
+            tf.nest.flatten(self.shared, expand_composites=True),
+            self.weights,
+            output_gradients=gradients,
+            unconnected_gradients="zero",
+        )

@@ -1,92 +1,141 @@
-"""The posteriors over a network's weights, as functions of its variables."""
+"""The posteriors over a network's weights that all tasks share."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfmeta.layers import estimators, variational
+from tfmeta.layers import variational
 
-# For each layer that draws weights, its kernel and bias by their names.
-Draws = list[dict[str, tf.Tensor]]
+
+class SharedWeights(NamedTuple):
+    """What tasks see of the weights: a nested structure of tensors.
+
+    Attributes:
+        plain: values of the variables that tasks use as they are, by index.
+        posteriors: of each layer with posteriors that tasks share, by the
+            names of its weights: a distribution to draw from, or a draw.
+    """
+
+    plain: dict[int, tf.Tensor]
+    posteriors: list[dict[str, Any]]
 
 
 class WeightPosteriors:
-    """Draws the weights of a network's variational layers, and their KL.
+    """The posteriors over a network's weights that all tasks share.
 
-    Neither depends on the data. So a step can make once, outside of its tasks,
-    the divergences, and the draws that its tasks share.
+    They depend on the variables alone, and so do their divergences, and a draw
+    that all tasks share: a step makes them once, outside of its tasks. The
+    tasks differentiate with respect to them, and the chain rule carries these
+    gradients on to the variables.
+
+    A layer that tasks adapt is none of theirs: it has another posterior in each
+    task, and its divergence is part of that task's loss. Nor is one whose
+    posterior TensorFlow cannot take apart into tensors, as it can those of TFP.
 
     Args:
         network: a built Keras model.
+        variables: trainable variables, the network's among them.
+        adapted: those that tasks adapt.
     """
 
-    def __init__(self, network: keras.Model):
-        self._network = network
-        layers = [
+    def __init__(
+        self,
+        network: keras.Model,
+        variables: Sequence[keras.Variable],
+        adapted: Sequence[keras.Variable],
+    ):
+        self._variables = list(variables)
+        adapted_ids = {id(variable) for variable in adapted}
+        self._layers = [
             layer
             for layer in network._flatten_layers()
             if isinstance(layer, variational.VariationalLayer)
+            and adapted_ids.isdisjoint(map(id, layer.distribution_variables))
+            and _is_made_of_tensors(layer.posteriors())
         ]
-        # The others draw for each example, and their noise is not shared.
-        self._drawn = [
-            layer
-            for layer in layers
-            if isinstance(layer, estimators.Reparameterization)
+        own = {
+            id(variable)
+            for layer in self._layers
+            for variable in layer.distribution_variables
+        }
+        self._plain = [
+            index
+            for index, variable in enumerate(variables)
+            if id(variable) not in own
         ]
-        self._others = [layer for layer in layers if layer not in self._drawn]
 
-    def __len__(self):
-        """Returns the number of layers that draw weights."""
-        return len(self._drawn)
-
-    def draw(self, weights: Sequence[tf.Tensor], seeds: tf.Tensor) -> Draws:
-        """Draws the weights.
+    def share(
+        self, weights: Sequence[tf.Tensor], seed: tf.Tensor, *, draw: bool
+    ) -> SharedWeights:
+        """Makes what all tasks share.
 
         Args:
-            weights: values for the network's trainable variables.
-            seeds: `[layers, 2]`.
+            weights: values of the variables.
+            seed: `[2]`.
+            draw: whether tasks share a draw. Layers that draw for each example
+                never do.
         """
         with self._scope(weights):
-            return [
-                layer.draw_weights(seed)
-                for layer, seed in zip(
-                    self._drawn, tf.unstack(seeds, len(self)), strict=True
+            posteriors = [
+                layer.posteriors()
+                | (layer.draw_weights(layer_seed) if draw else {})
+                for layer, layer_seed in self._with_seeds(seed)
+            ]
+        return SharedWeights(
+            {index: weights[index] for index in self._plain}, posteriors
+        )
+
+    def divergence(
+        self, weights: Sequence[tf.Tensor], seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Computes the sum of the layers' divergences.
+
+        Args:
+            weights: values of the variables.
+            seed: `[2]`, for divergences that are estimated by a draw.
+        """
+        with self._scope(weights):
+            divergences = [
+                divergence
+                for layer, layer_seed in self._with_seeds(seed)
+                for divergence in layer.divergences(
+                    layer.draw_weights(layer_seed)
                 )
             ]
-
-    def divergences(
-        self, weights: Sequence[tf.Tensor], draws: Draws
-    ) -> list[tf.Tensor]:
-        """Computes the layers' divergences, scalars.
-
-        Args:
-            weights: values for the network's trainable variables.
-            draws: of `draw`, for divergences that are estimated by a draw.
-        """
-        with self._scope(weights):
-            return [
-                divergence
-                for layer, draw in self._with_draws(draws)
-                for divergence in layer.divergences(draw)
-            ]
+        return tf.add_n([tf.zeros((), weights[0].dtype), *divergences])
 
     @contextlib.contextmanager
-    def using(self, draws: Draws) -> Iterator[None]:
-        """Makes the network's calls use `draws` and add no divergence."""
-        with contextlib.ExitStack() as stack:
-            for layer, draw in self._with_draws(draws):
-                stack.enter_context(layer.using(draw))
-            yield
+    def using(self, shared: SharedWeights) -> Iterator[list[tf.Tensor | None]]:
+        """Makes calls use what is shared, and add no divergence of it.
 
-    def _with_draws(self, draws: Draws):
-        yield from zip(self._drawn, draws, strict=True)
-        for layer in self._others:
-            yield layer, {}
+        Yields:
+            The values of the variables; None where calls read none.
+        """
+        with contextlib.ExitStack() as stack:
+            for layer, own in zip(self._layers, shared.posteriors, strict=True):
+                stack.enter_context(layer.using(own))
+            yield [shared.plain.get(i) for i in range(len(self._variables))]
+
+    def _with_seeds(self, seed: tf.Tensor):
+        count = len(self._layers)
+        return zip(
+            self._layers,
+            tf.unstack(tf.random.split(seed, count), count),
+            strict=True,
+        )
 
     def _scope(self, weights: Sequence[tf.Tensor]) -> keras.StatelessScope:
-        """Makes the variables of the network have other values."""
+        """Makes the variables have other values."""
         return keras.StatelessScope(
-            list(zip(self._network.trainable_variables, weights, strict=True))
+            list(zip(self._variables, weights, strict=True))
         )
+
+
+def _is_made_of_tensors(structure: Any) -> bool:
+    return all(
+        isinstance(part, tf.Tensor)
+        for part in tf.nest.flatten(structure, expand_composites=True)
+    )
