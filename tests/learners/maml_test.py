@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from unittest import mock
 
 import keras
 import numpy as np
@@ -124,6 +125,18 @@ class KerasModelTest(parameterized.TestCase):
         ):
             right = np.argmax(kind, -1) == _episodes()[3].numpy()
             self.assertAlmostEqual(scores[name], np.mean(right), places=6)
+
+    def test_a_step_is_traced_once(self):
+        learner = learners.MAML(networks.mlp(_FEATURES, _WAYS, hidden=[10]))
+        learner.compile(
+            "adam",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        with mock.patch.object(
+            learner, "_adapt", autospec=True, side_effect=learner._adapt
+        ) as adapt:
+            learner.fit(_dataset(), epochs=2, verbose=0, shuffle=False)
+        adapt.assert_called_once()
 
     def test_other_support_is_that_of_the_task_before(self):
         learner = _compiled(inner_learning_rate=0.5)

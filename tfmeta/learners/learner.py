@@ -383,6 +383,15 @@ class Learner(keras.Model, abc.ABC):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def make_train_function(self, force=False):
+        """Makes the function that `fit` calls, as Keras does."""
+        # TensorFlow traces a function again if it made variables, so the
+        # optimizer's are made before.
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
         episodes = self._unpack_episodes(data)
