@@ -16,12 +16,12 @@ import jax.numpy as jnp  # type: ignore[import-not-found,unused-ignore]
 import numpy as np
 
 if TYPE_CHECKING:
-    from experiments.benchmarks import worker
+    from experiments.benchmarks import problems, worker
 
 _EPSILON = 1e-3
 
 
-def build(job: "worker.Job") -> "worker.Contender":
+def build(job: "problems.Job") -> "worker.Contender":
     """Returns the contender's step and gradient."""
     jax.config.update("jax_enable_x64", job.weights[0].dtype == np.float64)
     predict, loss = {

@@ -1,9 +1,12 @@
 """The meta-batches and initial weights on which all contenders step."""
 
+import dataclasses
 import itertools
 from typing import NamedTuple
 
 import numpy as np
+
+from experiments.benchmarks import worker
 
 WAYS = 20
 IMAGE_SHAPE = (28, 28, 1)
@@ -12,6 +15,30 @@ MLP_SIZES = (1, 40, 40, 1)
 # Rows and columns of the matrices that measure the machine.
 MATMUL_SIZE = 2048
 _SINUSOID_SHOTS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Job(worker.Job):
+    """What a contender is to do: outer steps.
+
+    Attributes:
+        network: `"conv4"` or `"mlp"`.
+        inner_steps: gradient steps of the inner loop.
+        inner_learning_rate: their step size.
+        outer_learning_rate: learning rate of Adam.
+        episodes: the meta-batch `(support_x, support_y, query_x, query_y)`,
+            each `[tasks, ...]`.
+        weights: initial values, in tfmeta's order and layout. The contender
+            computes in their precision, and returns the meta-batch's gradient
+            in their order and layout.
+    """
+
+    network: str
+    inner_steps: int
+    inner_learning_rate: float
+    outer_learning_rate: float
+    episodes: tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
 
 
 class Problem(NamedTuple):

@@ -9,9 +9,8 @@ import tempfile
 import time
 from typing import Any
 
-from experiments.benchmarks import problems, worker, workloads
+from experiments.benchmarks import worker
 
-_OUTER_LEARNING_RATE = 1e-3
 _WORKER = pathlib.Path(__file__).parent / "worker.py"
 _ROOT = pathlib.Path(__file__).parents[2]
 _SECONDS_TO_END = 10
@@ -29,11 +28,11 @@ class WorkerProcess:
         versions: of the packages that it imported.
 
     Args:
-        entry: what it is to run.
+        job: what it is to do.
+        module: the file whose `build` makes the contender.
         python: the interpreter to run it.
-        intra_op_threads: see `worker.Job`.
-        inter_op_threads: see `worker.Job`.
-        dtype: precision to compute in.
+        blas_threads: threads of what NumPy and PyTorch compute with; 0 for as
+            many as they choose.
 
     Raises:
         MissingPackageError: if a package is not installed.
@@ -41,39 +40,28 @@ class WorkerProcess:
 
     def __init__(
         self,
-        entry: workloads.Entry,
+        job: worker.Job,
         *,
+        module: pathlib.Path,
         python: str,
-        intra_op_threads: int,
-        inter_op_threads: int,
-        dtype: str = "float32",
+        blas_threads: int = 0,
     ):
-        problem = problems.make(entry.network, tasks=entry.tasks, dtype=dtype)
-        settings = {
-            "contender": entry.contender,
-            "network": entry.network,
-            "inner_steps": entry.inner_steps,
-            "inner_learning_rate": problem.inner_learning_rate,
-            "outer_learning_rate": _OUTER_LEARNING_RATE,
-            "intra_op_threads": intra_op_threads,
-            "inter_op_threads": inter_op_threads,
-        }
-        self._entry = entry
+        self._contender = job.contender
         self._folder = tempfile.TemporaryDirectory()
         self._log = pathlib.Path(self._folder.name, "stderr")
         arrays = pathlib.Path(self._folder.name, "arrays.npz")
-        worker.save_arrays(arrays, problem.episodes, problem.weights)
+        settings = worker.save_job(job, arrays)
         # -P: what lies beside the script shall not be imported.
-        command = [python, "-P", str(_WORKER), str(entry.kind.module)]
+        command = [python, "-P", str(_WORKER), str(module)]
         with self._log.open("w") as stderr:
             self.started = time.monotonic()
             self._process = subprocess.Popen(
-                [*command, json.dumps(settings), str(arrays)],
+                [*command, settings, str(arrays)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env=_environment(),
+                env=_environment(blas_threads),
             )
         try:
             answer = self._read()
@@ -94,11 +82,11 @@ class WorkerProcess:
         self.close()
 
     def step(self, count: int) -> dict[str, Any]:
-        """Makes outer steps; returns `seconds` of each, `loss`, `peak_mb`."""
+        """Makes steps; returns `seconds` of each, `loss`, `peak_mb`."""
         return self._ask(f"step {count}")
 
     def write_gradient(self, file: pathlib.Path) -> None:
-        """Has the meta-batch's gradient written to an .npz file."""
+        """Has the gradient written to an .npz file."""
         self._ask(f"gradient {file}")
 
     def close(self) -> None:
@@ -129,14 +117,17 @@ class WorkerProcess:
             return json.loads(line)
         status = self._process.wait()
         raise RuntimeError(
-            f"{self._entry.contender} ended with status {status}:\n"
+            f"{self._contender} ended with status {status}:\n"
             f"{self._log.read_text()}"
         )
 
 
-def _environment() -> dict[str, str]:
+def _environment(blas_threads: int) -> dict[str, str]:
     path = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # They are read when NumPy is imported, so before there is a job.
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if blas_threads else ()
     return os.environ | {
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join(path),
+        **dict.fromkeys(names, str(blas_threads)),
     }

@@ -1,16 +1,11 @@
 """Rows and tables from what was measured."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.benchmarks import rounds, workloads
-
-# Float32 rounds an activation across a ReLU's kink now and then.
-_LOSS_TOLERANCE = 1e-3
+from experiments.benchmarks import rounds, tables, workloads
 
 
 class Fit(NamedTuple):
@@ -31,66 +26,25 @@ def make_rows(
         gflops: the rate of matrix products, 10^9 operations a second.
 
     Returns:
-        Rows as JSON holds them. `ratio` is the median over rounds of the time
-        divided by the reference's in the same round, and `ratio_quartiles` its
-        quartiles: slow spells that last longer than a round cancel in it.
+        Rows as JSON holds them, see `tables.make_row`.
     """
     return [_make_row(m, measurements, gflops) for m in measurements]
 
 
 def _make_row(measurement, measurements, gflops) -> dict[str, Any]:
     entry = measurement.entry
-    ms = statistics.median(measurement.round_ms)
-    row = {
-        "workload": entry.workload,
-        "contender": entry.contender,
-        "title": entry.kind.title,
+    row = tables.make_row(measurement, measurements) | {
         "tasks": entry.tasks,
         "inner_steps": entry.inner_steps,
-        "ms": ms,
-        "round_ms": measurement.round_ms,
-        "peak_mb": measurement.peak_mb,
-        "first_step_seconds": measurement.first_step_seconds,
-        "first_loss": measurement.first_loss,
-        "versions": measurement.versions,
     }
     if entry.workload == "input":
-        return row | {"episodes_per_second": 1e3 * entry.tasks / ms}
+        return row | {"episodes_per_second": 1e3 * entry.tasks / row["ms"]}
     floor_ms = entry.flops / gflops / 1e6
-    row |= {
+    return row | {
         "gflop": entry.flops / 1e9,
         "floor_ms": floor_ms,
-        "share_of_floor": floor_ms / ms,
+        "share_of_floor": floor_ms / row["ms"],
     }
-    reference = _reference(measurement, measurements)
-    if reference is None:
-        return row
-    ratios = np.divide(measurement.round_ms, reference.round_ms)
-    return row | {
-        "reference": entry.reference,
-        "ratio": float(np.median(ratios)),
-        "ratio_quartiles": np.quantile(ratios, (0.25, 0.75)).tolist(),
-        "same_loss": entry.workload == "regularized"
-        or math.isclose(
-            measurement.first_loss,
-            reference.first_loss,
-            rel_tol=_LOSS_TOLERANCE,
-        ),
-    }
-
-
-def _reference(measurement, measurements):
-    """Returns the measurement that this one is compared with, or None."""
-    entry = measurement.entry
-    for other in measurements:
-        if (
-            other.entry.contender == entry.reference
-            and other.entry.workload == entry.workload
-            and other.entry.tasks == entry.tasks
-            and other.entry.inner_steps == entry.inner_steps
-        ):
-            return other
-    return None
 
 
 def fit_line(xs: Sequence[float], ys: Sequence[float]) -> Fit:
@@ -171,14 +125,9 @@ _COLUMNS = (
 
 def markdown(results: dict[str, Any]) -> str:
     """Returns a run's results as Markdown: a table for each workload."""
-    machine, rows = results["machine"], results["rows"]
-    versions: dict[str, str] = {}
-    for row in rows:
-        versions |= row["versions"]
+    rows = results["rows"]
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores; "
-        + ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
-        + ".",
+        tables.header(results),
         f"Matrix products: {results['matmul_gflops']:.0f} GFLOP/s. Ratio: the "
         "time over that of the reference in the same round.",
     ]
@@ -190,47 +139,13 @@ def markdown(results: dict[str, Any]) -> str:
         if workload == "input":
             lines += _input_lines(chosen, results["appetites"])
         else:
-            lines += _table(chosen)
+            lines += tables.table(chosen, _COLUMNS)
         if workload == "scaling":
             lines += ["", *_fit_lines(results["fits"])]
-    lines += [
-        f"\n{row['title']}, {_steps(row)}: its first loss is "
-        f"{row['first_loss']:.6g}, not that of {row['reference']}."
-        for row in rows
-        if not row.get("same_loss", True)
-    ]
-    if results["skipped"]:
-        reasons = (
-            f"{name} ({why})" for name, why in results["skipped"].items()
-        )
-        lines += ["", f"Skipped: {', '.join(reasons)}."]
-    return "\n".join(lines)
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    columns = [
-        [title, *(form.format(row[key]) if key in row else "" for row in rows)]
-        for title, key, form in _COLUMNS
-        if any(key in row for row in rows)
-    ]
-    cells = list(zip(*columns, strict=True))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    table = [
-        "| "
-        + " | ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(
-                zip(line, widths, strict=True)
-            )
-        )
-        + " |"
-        for line in cells
-    ]
-    rule = "|".join(
-        "-" * (width + 2) if not number else "-" * (width + 1) + ":"
-        for number, width in enumerate(widths)
+    lines += tables.footer(
+        results, lambda row: f"{row['title']}, {_steps(row)}"
     )
-    return [table[0], f"|{rule}|", *table[1:]]
+    return "\n".join(lines)
 
 
 def _fit_lines(fits: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from experiments.benchmarks import workloads
+from experiments.benchmarks import entries
 
 _WARM_UP_STEPS = 2
 
@@ -19,7 +19,7 @@ class Steps(Protocol):
     versions: dict[str, str]
 
     def step(self, count: int) -> dict:
-        """Makes outer steps."""
+        """Makes steps."""
 
 
 @dataclasses.dataclass
@@ -36,7 +36,7 @@ class Measurement:
         versions: of the packages that it imported.
     """
 
-    entry: workloads.Entry
+    entry: entries.Entry
     first_step_seconds: float
     first_loss: float
     versions: dict[str, str]
@@ -45,7 +45,7 @@ class Measurement:
     peak_mb: float = 0.0
 
 
-def start(entry: workloads.Entry, steps: Steps) -> Measurement:
+def start(entry: entries.Entry, steps: Steps) -> Measurement:
     """Makes the first step, timed from the process' start, and warms up."""
     loss = steps.step(1)["loss"]
     seconds = time.monotonic() - steps.started

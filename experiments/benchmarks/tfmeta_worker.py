@@ -21,7 +21,7 @@ from tfmeta import learners, networks, tasks
 _OMNIGLOT_CLASSES, _OMNIGLOT_IMAGES_PER_CLASS = 1623, 20
 
 
-def build(job: worker.Job) -> worker.Contender:
+def build(job: problems.Job) -> worker.Contender:
     """Returns the contender's step and gradient."""
     tf.config.threading.set_intra_op_parallelism_threads(job.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(job.inter_op_threads)
@@ -37,7 +37,7 @@ def build(job: worker.Job) -> worker.Contender:
     return _train_step(_maml(job), job)
 
 
-def _train_step(learner: learners.MAML, job: worker.Job) -> worker.Contender:
+def _train_step(learner: learners.MAML, job: problems.Job) -> worker.Contender:
     episodes = tuple(tf.constant(array) for array in job.episodes)
     # From a Python iterator, so that no data set is in the time.
     meta_batches = itertools.repeat(episodes)
@@ -57,7 +57,7 @@ def _train_step(learner: learners.MAML, job: worker.Job) -> worker.Contender:
     return worker.Contender(step, gradient)
 
 
-def _maml(job: worker.Job) -> learners.MAML:
+def _maml(job: problems.Job) -> learners.MAML:
     if job.network == "conv4":
         network = networks.conv4(
             problems.WAYS,
@@ -79,7 +79,7 @@ def _maml(job: worker.Job) -> learners.MAML:
     return learner
 
 
-def _method(job: worker.Job) -> learners.MAML:
+def _method(job: problems.Job) -> learners.MAML:
     """Builds a method with its own initial weights, fixed by a seed."""
     keras.utils.set_random_seed(0)
     method = nme_methods.METHODS[job.contender]

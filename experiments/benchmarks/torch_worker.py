@@ -28,14 +28,14 @@ from torch import nn  # type: ignore[import-not-found,unused-ignore]
 from torch.nn import functional  # type: ignore[import-not-found,unused-ignore]
 
 if TYPE_CHECKING:
-    from experiments.benchmarks import worker
+    from experiments.benchmarks import problems, worker
 
 _EPSILON = 1e-3
 # Height and width of the images that conv-4's head flattens.
 _CONV4_SIDE = 2
 
 
-def build(job: "worker.Job") -> "worker.Contender":
+def build(job: "problems.Job") -> "worker.Contender":
     """Returns the contender's step and gradient."""
     if job.network == "conv4":
         network: Any = _Conv4(job.weights)

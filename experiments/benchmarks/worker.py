@@ -7,10 +7,9 @@ and each answer a line of JSON on stdout:
 
 - unasked, once built: `{"versions": {...}}`, or `{"missing": "..."}` where a
   package is not installed;
-- `step N` makes N outer steps: `{"seconds": [...], "loss": ..., "peak_mb":
-  ...}`, the loss being that of the last one before its update;
-- `gradient FILE` writes the meta-batch's gradient, in the weights' order and
-  layout, to an .npz file: `{"file": ...}`.
+- `step N` makes N steps: `{"seconds": [...], "loss": ..., "peak_mb": ...}`, the
+  loss being that of the last one before its update;
+- `gradient FILE` writes the gradient to an .npz file: `{"file": ...}`.
 
 The end of stdin ends the process.
 
@@ -28,82 +27,79 @@ import pathlib
 import re
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-_PACKAGES = ("jax", "jaxlib", "keras", "numpy", "tensorflow", "torch")
-_EPISODE = ("support_x", "support_y", "query_x", "query_y")
+_PACKAGES = (
+    "jax",
+    "jaxlib",
+    "keras",
+    "numpy",
+    "tensorflow",
+    "torch",
+    "torchjd",
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a contender is to do.
+    """What a contender is to do; a benchmark adds fields of its own.
+
+    A field that is a tuple holds arrays, any other one what JSON holds.
 
     Attributes:
         contender: which one, of those that the module knows.
-        network: `"conv4"` or `"mlp"`.
-        inner_steps: gradient steps of the inner loop.
-        inner_learning_rate: their step size.
-        outer_learning_rate: learning rate of Adam.
         intra_op_threads: threads of one TensorFlow operation; 0 for
             TensorFlow's default.
         inter_op_threads: TensorFlow operations side by side; likewise.
-        episodes: the meta-batch `(support_x, support_y, query_x, query_y)`,
-            each `[tasks, ...]`.
-        weights: initial values, in tfmeta's order and layout. The contender
-            computes in their precision.
     """
 
     contender: str
-    network: str
-    inner_steps: int
-    inner_learning_rate: float
-    outer_learning_rate: float
     intra_op_threads: int
     inter_op_threads: int
-    episodes: tuple[np.ndarray, ...]
-    weights: tuple[np.ndarray, ...]
 
 
 class Contender(NamedTuple):
     """What a module's `build` returns; a plain pair will do.
 
     Attributes:
-        step: makes an outer step, to its very end, and returns the loss before
-            the update.
-        gradient: returns the meta-batch's gradient, in the order and layout of
-            `Job.weights`; None where there is none.
+        step: makes a step, to its very end, and returns the loss before the
+            update.
+        gradient: returns the gradient that contenders are to agree on; None
+            where there is none.
     """
 
     step: Callable[[], float]
     gradient: Callable[[], list[np.ndarray]] | None
 
 
-def save_arrays(
-    file: pathlib.Path,
-    episodes: tuple[np.ndarray, ...],
-    weights: tuple[np.ndarray, ...],
-) -> None:
-    """Writes what `load_job` reads."""
-    arrays = dict(zip(_EPISODE, episodes, strict=True))
-    arrays |= {f"weight_{i:02}": weight for i, weight in enumerate(weights)}
+def save_job(job: Job, file: pathlib.Path) -> str:
+    """Writes a job's arrays to an .npz file; returns the rest as JSON."""
+    settings: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in vars(job).items():
+        if isinstance(value, tuple):
+            arrays |= {f"{name}.{i:02}": array for i, array in enumerate(value)}
+        else:
+            settings[name] = value
     np.savez(file, **arrays)  # type: ignore[arg-type]
+    return json.dumps(settings)
 
 
-def load_job(settings: dict[str, Any], file: pathlib.Path) -> Job:
-    """Joins a job's settings with its arrays."""
+def load_job(settings: str, file: pathlib.Path) -> Any:
+    """Returns an object with the attributes of the job that was saved.
+
+    Not the job itself, whose class is in a module that cannot be imported here.
+    """
+    job = types.SimpleNamespace(**json.loads(settings))
     with np.load(file, allow_pickle=False) as arrays:
-        return Job(
-            **settings,
-            episodes=tuple(arrays[name] for name in _EPISODE),
-            weights=tuple(
-                arrays[name]
-                for name in sorted(arrays)
-                if name.startswith("weight_")
-            ),
-        )
+        for key in sorted(arrays):
+            name = key.partition(".")[0]
+            setattr(job, name, (*getattr(job, name, ()), arrays[key]))
+    return job
 
 
 def main(module_file: str, settings: str, arrays_file: str) -> None:
@@ -117,12 +113,12 @@ def main(module_file: str, settings: str, arrays_file: str) -> None:
 
     try:
         module = _load_module(pathlib.Path(module_file))
+        step, gradient = module.build(
+            load_job(settings, pathlib.Path(arrays_file))
+        )
     except ImportError as error:
         answer(missing=str(error))
         return
-    step, gradient = module.build(
-        load_job(json.loads(settings), pathlib.Path(arrays_file))
-    )
     answer(versions=_versions())
     for line in sys.stdin:
         command, argument = line.split(maxsplit=1)

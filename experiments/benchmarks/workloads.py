@@ -3,48 +3,36 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from experiments.benchmarks import floor, problems
+from experiments.benchmarks import entries, floor, problems
 
 _FOLDER = pathlib.Path(__file__).parent
-
-
-class Contender(NamedTuple):
-    """One way to make the step.
-
-    Attributes:
-        title: what it is, in a few words.
-        module: the file whose `build` makes it.
-        is_peer: whether it runs under the peers' interpreter.
-    """
-
-    title: str
-    module: pathlib.Path
-    is_peer: bool
-
+_OUTER_LEARNING_RATE = 1e-3
 
 _TFMETA = _FOLDER / "tfmeta_worker.py"
 _TORCH = _FOLDER / "torch_worker.py"
 _JAX = _FOLDER / "jax_worker.py"
 
 CONTENDERS = {
-    "tfmeta": Contender("tfmeta", _TFMETA, False),
-    "tfmeta_default_threads": Contender(
+    "tfmeta": entries.Contender("tfmeta", _TFMETA, False),
+    "tfmeta_default_threads": entries.Contender(
         "tfmeta, TensorFlow's default threads", _TFMETA, False
     ),
-    "learn2learn": Contender("learn2learn's loop", _TORCH, True),
-    "torch_func": Contender("torch.func vmap", _TORCH, True),
-    "torch_func_im2col": Contender("torch.func vmap, im2col", _TORCH, True),
-    "jax_vmap": Contender("JAX vmap", _JAX, True),
-    "jax_map": Contender("JAX lax.map", _JAX, True),
-    "control": Contender("control: head adapted", _TFMETA, False),
-    "mr_maml_w": Contender("MR-MAML(W)", _TFMETA, False),
+    "learn2learn": entries.Contender("learn2learn's loop", _TORCH, True),
+    "torch_func": entries.Contender("torch.func vmap", _TORCH, True),
+    "torch_func_im2col": entries.Contender(
+        "torch.func vmap, im2col", _TORCH, True
+    ),
+    "jax_vmap": entries.Contender("JAX vmap", _JAX, True),
+    "jax_map": entries.Contender("JAX lax.map", _JAX, True),
+    "control": entries.Contender("control: head adapted", _TFMETA, False),
+    "mr_maml_w": entries.Contender("MR-MAML(W)", _TFMETA, False),
 }
 # What of the machine the steps are held against.
 PROBES = {
-    "matmul": Contender("matrix product", _TFMETA, False),
-    "input": Contender("episodes", _TFMETA, False),
+    "matmul": entries.Contender("matrix product", _TFMETA, False),
+    "input": entries.Contender("episodes", _TFMETA, False),
 }
 WORKLOADS = {
     "conv4": "conv-4, 20-way 1-shot (JAX convolves as im2col)",
@@ -78,7 +66,7 @@ _SCALING = ((4, 1), (8, 1), (16, 1), (16, 3), (16, 5))
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class Entry(entries.Entry):
     """A contender at a task: a row of the table.
 
     Attributes:
@@ -98,7 +86,7 @@ class Entry:
     reference: str | None
 
     @property
-    def kind(self) -> Contender:
+    def kind(self) -> entries.Contender:
         """What the contender is."""
         return (CONTENDERS | PROBES)[self.contender]
 
@@ -106,6 +94,18 @@ class Entry:
     def steps_factor(self) -> int:
         """How many more steps to make, for they are short."""
         return {"mlp": 20, "input": 20, "matmul": 5}.get(self.workload, 1)
+
+    @property
+    def has_loss_of_reference(self) -> bool:
+        """Whether its first loss is to be that of its reference."""
+        return self.workload != "regularized"
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads its libraries have, see `entries.Entry`."""
+        if self.contender in ("tfmeta_default_threads", "matmul"):
+            return 0
+        return None
 
     @property
     def flops(self) -> int:
@@ -117,6 +117,33 @@ class Entry:
             tasks=self.tasks,
             inner_steps=self.inner_steps,
             head_only=self.workload == "regularized",
+        )
+
+    def make_job(
+        self,
+        *,
+        intra_op_threads: int,
+        inter_op_threads: int,
+        dtype: str = "float32",
+    ) -> problems.Job:
+        """Returns what the contender's process is to do.
+
+        Args:
+            intra_op_threads: see `worker.Job`.
+            inter_op_threads: see `worker.Job`.
+            dtype: precision to compute in.
+        """
+        problem = problems.make(self.network, tasks=self.tasks, dtype=dtype)
+        return problems.Job(
+            contender=self.contender,
+            intra_op_threads=intra_op_threads,
+            inter_op_threads=inter_op_threads,
+            network=self.network,
+            inner_steps=self.inner_steps,
+            inner_learning_rate=problem.inner_learning_rate,
+            outer_learning_rate=_OUTER_LEARNING_RATE,
+            episodes=problem.episodes,
+            weights=problem.weights,
         )
 
 

@@ -1,14 +1,24 @@
-"""All methods: properties, and agreement with TorchJD."""
+"""All methods: properties, and agreement with TorchJD.
 
-import importlib
+For the latter TFMETA_PEER_PYTHON names an interpreter that has TorchJD:
+
+    ./bazelw test --test_env=TFMETA_PEER_PYTHON=/opt/peers/bin/python \
+        //tests/optimizers:aggregators_test
+"""
+
 import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tests.optimizers import task_matrices
+from tests.optimizers import task_matrices, torchjd_worker
 from tfmeta import errors
 from tfmeta.optimizers import aggregators
 
@@ -114,46 +124,79 @@ class PropertiesTest(parameterized.TestCase):
             aggregators.AGGREGATORS[name](keras.optimizers.SGD(), **arguments)
 
 
+_PEER_PYTHON = os.environ.get("TFMETA_PEER_PYTHON", sys.executable)
+# Two tasks leave no choice of orders, which are random in both.
+_TORCHJD_TASKS = {
+    "upgrad": 5,
+    "mgda": 5,
+    "imtl_g": 5,
+    "aligned_mtl": 5,
+    "pcgrad": 2,
+    "gradvac": 2,
+}
+_TORCHJD_CASES = tuple(
+    itertools.product(_TORCHJD_TASKS, ("independent", "conflicting"))
+)
+
+
 class TorchJDTest(parameterized.TestCase):
-    @parameterized.parameters(
-        *itertools.product(
-            (
-                "upgrad",
-                "mgda",
-                "imtl_g",
-                "aligned_mtl",
-                "pcgrad",
-                "gradvac",
-            ),
-            ("independent", "conflicting"),
-        )
-    )
+    updates: dict[str, np.ndarray] = {}
+    missing = ""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with tempfile.TemporaryDirectory() as folder:
+            matrices = pathlib.Path(folder, "matrices.npz")
+            updates = pathlib.Path(folder, "updates.npz")
+            np.savez(
+                matrices,
+                **{
+                    f"{name}.{kind}": cls._matrix(name, kind)
+                    for name, kind in _TORCHJD_CASES
+                },
+            )
+            done = subprocess.run(
+                # -P: what lies beside the script shall not be imported.
+                [
+                    _PEER_PYTHON,
+                    "-P",
+                    torchjd_worker.__file__,
+                    str(matrices),
+                    str(updates),
+                ],
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            if done.returncode == torchjd_worker.MISSING:
+                cls.missing = done.stderr.strip()
+            elif done.returncode:
+                raise RuntimeError(done.stderr)
+            else:
+                with np.load(updates, allow_pickle=False) as arrays:
+                    cls.updates = dict(arrays)
+
+    @staticmethod
+    def _matrix(name, kind):
+        return task_matrices.make(kind, _TORCHJD_TASKS[name])
+
+    @parameterized.parameters(*_TORCHJD_CASES)
     def test_agrees(self, name, kind):
-        try:
-            torch = importlib.import_module("torch")
-            aggregation = importlib.import_module("torchjd.aggregation")
-        except ImportError:
-            self.skipTest("torchjd is not installed: nothing to agree with")
-        peers = {
-            "upgrad": aggregation.UPGrad(),
-            "mgda": aggregation.MGDA(epsilon=1e-12, max_iters=100_000),
-            "imtl_g": aggregation.IMTLG(),
-            "aligned_mtl": aggregation.AlignedMTL(),
-            "pcgrad": aggregation.PCGrad(),
-            "gradvac": aggregation.GradVac(),
-        }
-        # Two tasks leave no choice of orders, which are random in both.
-        projects = name in ("pcgrad", "gradvac")
-        tasks = 2 if projects else 5
-        matrix = task_matrices.make(kind, tasks)
+        if self.missing:
+            self.skipTest(
+                f"TorchJD under {_PEER_PYTHON} (TFMETA_PEER_PYTHON names "
+                f"another interpreter): {self.missing}"
+            )
+        matrix = self._matrix(name, kind)
         optimizer = aggregators.AGGREGATORS[name](
             keras.optimizers.SGD(1.0),
-            # What it adds up are projections one by one.
-            reduction="sum" if projects else "mean",
+            # What these two add up are projections one by one.
+            reduction="sum" if name in ("pcgrad", "gradvac") else "mean",
         )
         optimizer.build([keras.Variable(0.0)])
         update = optimizer.weigh(task_matrices.gramian(matrix)).numpy() @ matrix
-        expected = peers[name](torch.tensor(matrix)).numpy()
+        expected = self.updates[f"{name}.{kind}"]
         np.testing.assert_allclose(
             update, expected, atol=float(1e-3 * np.linalg.norm(expected))
         )

@@ -121,10 +121,9 @@ class WorkerProcessTest(absltest.TestCase):
             RuntimeError, "status 1(.|\n)*inner_steps=0"
         ):
             process.WorkerProcess(
-                entry,
+                entry.make_job(intra_op_threads=1, inter_op_threads=1),
+                module=entry.kind.module,
                 python=sys.executable,
-                intra_op_threads=1,
-                inter_op_threads=1,
             )
 
 

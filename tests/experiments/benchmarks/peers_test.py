@@ -1,6 +1,6 @@
-"""The peers make the very step that tfmeta makes.
+"""The peers make the very step, and the very update, that tfmeta makes.
 
-In float64, in which all ways of computing the step agree to rounding; in
+The steps in float64, in which all ways of computing them agree to rounding; in
 float32 an activation near zero may fall on either side of a ReLU's kink. Needs
 the peers' packages under the interpreter that TFMETA_PEER_PYTHON names, or this
 one:
@@ -12,11 +12,12 @@ one:
 import os
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.benchmarks import process, workloads
+from experiments.benchmarks import multitask_workloads, process, workloads
 
 _PEER_PYTHON = os.environ.get("TFMETA_PEER_PYTHON", sys.executable)
 _TASKS, _INNER_STEPS = 2, 2
@@ -32,29 +33,38 @@ _PEERS = {
 }
 
 
+def _start(test, job, kind):
+    """Starts a contender's process; skips the test if a package is missing."""
+    python = _PEER_PYTHON if kind.is_peer else sys.executable
+    try:
+        steps = process.WorkerProcess(job, module=kind.module, python=python)
+    except process.MissingPackageError as error:
+        test.skipTest(
+            f"{kind.title} under {python} (TFMETA_PEER_PYTHON names another "
+            f"interpreter): {error}"
+        )
+    return test.enter_context(steps)
+
+
+def _gradient(test, steps):
+    file = pathlib.Path(test.create_tempdir().full_path, "gradient.npz")
+    steps.write_gradient(file)
+    with np.load(file, allow_pickle=False) as arrays:
+        return [arrays[name] for name in arrays]
+
+
 class SameStepTest(parameterized.TestCase):
     def _run(self, contender, network):
         """Returns the gradient, and the losses of two steps."""
         entry = workloads.Entry(
             network, contender, network, _TASKS, _INNER_STEPS, None
         )
-        file = pathlib.Path(self.create_tempdir().full_path, "gradient.npz")
-        python = _PEER_PYTHON if entry.kind.is_peer else sys.executable
-        try:
-            steps = process.WorkerProcess(
-                entry,
-                python=python,
-                intra_op_threads=1,
-                inter_op_threads=1,
-                dtype="float64",
-            )
-        except process.MissingPackageError as error:
-            self.skipTest(f"{contender} under {python}: {error}")
-        with steps:
-            steps.write_gradient(file)
-            losses = [steps.step(1)["loss"] for _ in range(2)]
-        with np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name] for name in arrays], losses
+        job = entry.make_job(
+            intra_op_threads=1, inter_op_threads=1, dtype="float64"
+        )
+        steps = _start(self, job, entry.kind)
+        gradient = _gradient(self, steps)
+        return gradient, [steps.step(1)["loss"] for _ in range(2)]
 
     @parameterized.named_parameters(
         (f"{network}_{contender}", network, contender)
@@ -80,6 +90,49 @@ class SameStepTest(parameterized.TestCase):
         if network not in self._references:
             self._references[network] = self._run("tfmeta", network)
         return self._references[network]
+
+
+class SameUpdateTest(parameterized.TestCase):
+    # Two tasks leave no choice of orders, which are random in all of them.
+    _sizes = multitask_workloads.Sizes(
+        filters=1, units=(1,), parameters=1000, width=1
+    )
+
+    def _entry(self, workload, contender):
+        return multitask_workloads.Entry(
+            workload, contender, 2, 0, self._sizes, "gramian"
+        )
+
+    def _run(self, workload, contender):
+        entry = self._entry(workload, contender)
+        job = entry.make_job(intra_op_threads=1, inter_op_threads=1)
+        (update,) = _gradient(self, _start(self, job, entry.kind))
+        return update
+
+    _references: dict = {}
+
+    def _reference(self, workload):
+        if workload not in self._references:
+            self._references[workload] = self._run(workload, "gramian")
+        return self._references[workload]
+
+    @parameterized.parameters(
+        ("aggregation", "numpy_flat"),
+        ("aggregation", "torch_flat"),
+        ("aggregation", "torchjd"),
+        ("weights", "torchjd"),
+    )
+    def test_update(self, workload, contender):
+        update = self._run(workload, contender)
+        np.testing.assert_allclose(
+            update, self._reference(workload), rtol=1e-4, atol=1e-5
+        )
+
+    def test_there_is_a_conflict(self):
+        job: Any = self._entry("aggregation", "gramian").make_job(
+            intra_op_threads=1, inter_op_threads=1
+        )
+        self.assertLess(job.gradients[0] @ job.gradients[1], 0)
 
 
 if __name__ == "__main__":
