@@ -208,12 +208,12 @@ METHODS = {
     "mr_maml_w": Method(
         "MR-MAML(W)",
         _mr_maml_w,
-        _REGULARIZED_DEFAULTS | {"beta": 3e-5, "initial_scale": 0.05},
+        _REGULARIZED_DEFAULTS | {"beta": 1e-5, "initial_scale": 0.05},
     ),
     "mr_maml_w_learned_prior": Method(
         "MR-MAML(W), learned prior scale",
         functools.partial(_mr_maml_w, prior=layers.LearnedNormalPrior()),
-        _REGULARIZED_DEFAULTS | {"beta": 1e-4, "initial_scale": 0.05},
+        _REGULARIZED_DEFAULTS | {"beta": 1e-5, "initial_scale": 0.05},
     ),
     "mr_maml_a": Method(
         "MR-MAML(A)", _mr_maml_a, _REGULARIZED_DEFAULTS | {"beta": 1e-3}
