@@ -6,7 +6,7 @@ chooses one of k function blocks, which the inputs then pass through. Blocks
 learn by gradients, and the router by reinforcement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -33,7 +33,8 @@ class Router(keras.Layer):
         router.update_policies(task, router.last_decisions(task), rewards)
 
     with reward 1 for an example that is right and -1 for another, or its
-    log-likelihood (section 3.1.1).
+    log-likelihood (section 3.1.1). In a `tfmeta.multitask.MultiTaskModel` the
+    latter comes by itself, as minus the task's loss.
 
     Args:
         tasks: the tasks' names.
@@ -231,6 +232,22 @@ class Router(keras.Layer):
                 + self.average_rate * (returns - averages[index]),
             )
         )
+
+    def learn_from_losses(self, losses: Mapping[str, tf.Tensor]) -> None:
+        """Updates the policies of all tasks after a train step.
+
+        The reward is minus the loss of the decisions drawn last, which for a
+        cross-entropy is the log-likelihood.
+
+        Args:
+            losses: a scalar for each task's name. Others than the router's are
+                none of its business.
+        """
+        for task in self.tasks:
+            if task in losses:
+                self.update_policies(
+                    task, self.last_decisions(task), -losses[task]
+                )
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -37,6 +37,10 @@ class MultiTaskModel(keras.Model):
     alone. `tfmeta.networks.join_tasks` makes the graph, whose `input` and
     `output` are the arguments here, and `tfmeta.multitask.zip_tasks` the data.
 
+    Layers that learn otherwise than by gradients, such as the `Router` of
+    `tfmeta.networks.routing_networks`, have a method `learn_from_losses`. Each
+    step calls it with a dict of the tasks' losses, unweighted.
+
     Surgery holds the T gradients of all shared variables at a time, T times
     what a usual step holds, or of a part of them: see `gradient_parts` of
     `compile`.
@@ -234,6 +238,8 @@ class MultiTaskModel(keras.Model):
             gradient_norms = self._descend_tasks(backward)
         else:
             self._descend_sum(backward)
+        # Before another forward pass, which draws anew what it is about.
+        self._tell_layers(losses)
         new_losses = None
         if self.weighting.needs_new_losses:
             again = self._compute_losses(
@@ -290,6 +296,13 @@ class MultiTaskModel(keras.Model):
             / _num_replicas()
             for loss in self.losses
         ]
+
+    def _tell_layers(self, losses: "_Losses") -> None:
+        """Lets layers learn that no gradient reaches."""
+        by_task = dict(zip(self.task_names, losses.plain, strict=True))
+        for layer in self._flatten_layers(include_self=False):
+            if hasattr(layer, "learn_from_losses"):
+                layer.learn_from_losses(by_task)
 
     def _track_losses(self, losses: "_Losses", predictions) -> None:
         """Adds to the means that are reported as `<task>_loss`."""
