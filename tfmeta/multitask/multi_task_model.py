@@ -9,7 +9,7 @@ from tfmeta import errors
 from tfmeta.multitask import shared_gradients, task_losses
 from tfmeta.multitask.weightings import by_name
 from tfmeta.multitask.weightings import weighting as weighting_lib
-from tfmeta.optimizers import gramian, task_gradient_optimizer
+from tfmeta.optimizers import gramian, replicas, task_gradient_optimizer
 
 _NOT_COMPILED = "the model has no losses: call compile(loss=...) first"
 
@@ -223,7 +223,7 @@ class MultiTaskModel(keras.Model):
             predictions = self(x, training=True)
             losses = self._compute_losses(y, predictions, sample_weight)
             other_losses = self._compute_other_losses()
-        step_losses = _sum_over_replicas(tf.stack(losses.weighted))
+        step_losses = replicas.sum_over_replicas(tf.stack(losses.weighted))
         weights, weighting_gradients = self._weigh(step_losses)
         backward = _Backward(
             tape,
@@ -245,14 +245,14 @@ class MultiTaskModel(keras.Model):
             again = self._compute_losses(
                 y, self(x, training=True), sample_weight
             )
-            new_losses = _sum_over_replicas(tf.stack(again.weighted))
+            new_losses = replicas.sum_over_replicas(tf.stack(again.weighted))
         self.weighting.update(
             step_losses, gradient_norms=gradient_norms, new_losses=new_losses
         )
         self._track_losses(losses, predictions)
         loss_tracker = next(m for m in self.metrics if m.name == "loss")
         loss_tracker.update_state(
-            _num_replicas() * tf.add_n([*losses.weighted, *other_losses]),
+            replicas.count() * tf.add_n([*losses.weighted, *other_losses]),
             sample_weight=tf.shape(tf.nest.flatten(x)[0])[0],
         )
         return self.compute_metrics(
@@ -293,7 +293,7 @@ class MultiTaskModel(keras.Model):
         """Returns what layers and regularizers add, as scalars."""
         return [
             tf.reduce_sum(tf.cast(loss, keras.config.floatx()))
-            / _num_replicas()
+            / replicas.count()
             for loss in self.losses
         ]
 
@@ -312,7 +312,7 @@ class MultiTaskModel(keras.Model):
             self._compiled_losses.batch_sizes(predictions),
             strict=False,  # A single task has none.
         ):
-            tracker.update_state(_num_replicas() * loss, sample_weight=size)
+            tracker.update_state(replicas.count() * loss, sample_weight=size)
 
     def _weigh(self, losses: tf.Tensor) -> tuple[tf.Tensor, "_Pairs"]:
         """Returns weights `[T]`, and gradients for the weighting itself."""
@@ -320,7 +320,7 @@ class MultiTaskModel(keras.Model):
             weights = self.weighting(losses)
             objective = tf.reduce_sum(weights * losses)
             objective += self.weighting.penalty()
-            objective = self.optimizer.scale_loss(objective / _num_replicas())
+            objective = self.optimizer.scale_loss(objective / replicas.count())
         variables = self.weighting.trainable_variables
         gradients = tape.gradient(objective, variables)
         return weights, list(zip(gradients, variables, strict=True))
@@ -406,7 +406,9 @@ class MultiTaskModel(keras.Model):
                 "variable: expected some for GradNorm or gradient_parts > 1"
             )
         if self._gradient_parts == 1:
-            return gramian.compute_gramian(_sum_over_replicas(split.shared))
+            return gramian.compute_gramian(
+                replicas.sum_over_replicas(split.shared)
+            )
         products = tf.zeros((len(backward.losses),) * 2)
         for part in shared_gradients.split_evenly(
             split.shared_variables, self._gradient_parts
@@ -421,7 +423,7 @@ class MultiTaskModel(keras.Model):
                     self.task_names,
                 ).shared
                 products += gramian.compute_gramian(
-                    _sum_over_replicas(gradients)
+                    replicas.sum_over_replicas(gradients)
                 )
         return products
 
@@ -479,14 +481,3 @@ def _add_up(pairs: _Pairs) -> _Pairs:
             gradient = tf.convert_to_tensor(sums[id(variable)][0]) + gradient
         sums[id(variable)] = (gradient, variable)
     return list(sums.values())
-
-
-def _num_replicas() -> int:
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _sum_over_replicas(shares):
-    """Returns tensors of the whole batch from each replica's share."""
-    if _num_replicas() == 1:
-        return shares
-    return tf.distribute.get_replica_context().all_reduce("sum", shares)

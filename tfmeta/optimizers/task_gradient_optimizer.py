@@ -8,7 +8,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.optimizers import gradient_checks, replicas
 from tfmeta.optimizers import gramian as gramian_lib
+from tfmeta.optimizers import inner_optimizer as inner_optimizer_lib
 
 REDUCTIONS = ("sum", "mean")
 
@@ -64,7 +66,7 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 f"reduction={reduction!r} is unknown: expected one of "
                 f"{', '.join(REDUCTIONS)}"
             )
-        self.inner_optimizer = _checked_inner(inner_optimizer)
+        self.inner_optimizer = inner_optimizer_lib.check(inner_optimizer)
         self._reduction = reduction
         self._seed = seed
         self._num_tasks: int | None = None
@@ -160,9 +162,13 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 loss scale the step is skipped, and the scale lowered.
         """
         variables, other_variables = list(variables), list(other_variables)
-        self._check_unique(variables, "variables")
-        self._check_unique(other_variables, "other_variables")
-        tensors = _checked_task_gradients(task_gradients, variables)
+        gradient_checks.check_unique(variables, "variables", self._var_key)
+        gradient_checks.check_unique(
+            other_variables, "other_variables", self._var_key
+        )
+        tensors = gradient_checks.check_task_gradients(
+            task_gradients, variables
+        )
         if len(other_gradients) != len(other_variables):
             raise errors.InputError(
                 f"other_gradients: got {len(other_gradients)} for "
@@ -183,8 +189,8 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
             )
 
         # All replicas get the sums, which one of them hands on.
-        tensors = _sum_over_replicas(tensors)
-        summed = _sum_over_replicas(
+        tensors = replicas.sum_over_replicas(tensors)
+        summed = replicas.sum_over_replicas(
             [gradient for gradient, _ in others.values()]
         )
         others = {
@@ -213,7 +219,7 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 "task_gradients, other_gradients: no gradient for any variable"
             )
         self.inner_optimizer.apply(
-            _on_first_replica([gradient for gradient, _ in pairs]),
+            replicas.zero_but_on_first([gradient for gradient, _ in pairs]),
             [variable for _, variable in pairs],
         )
 
@@ -242,9 +248,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         if not self.built:
             raise errors.InputError("weigh: call build(variables) first")
         self._prepare_tasks(gramian.shape[0])
-        scale = self._loss_scale()
+        scale = inner_optimizer_lib.loss_scale(self.inner_optimizer)
         if scale is None:
-            gramian = _assert_finite(gramian, task_names)
+            gramian = gradient_checks.assert_finite(gramian, task_names)
         else:
             gramian /= tf.cast(scale, gramian.dtype) ** 2
         if gramian.shape[0] is not None and gramian.shape[0] == self._num_tasks:
@@ -381,31 +387,12 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
             return
         self._is_prepared = True
         self.build_task_state(self._num_tasks)
-        if not _is_one_of_several_replicas():
+        if not replicas.is_one_of_several():
             with tf.init_scope():
                 # XLA cannot change a variable's shape.
                 self._last_gramian.assign(
                     tf.zeros((self._num_tasks, self._num_tasks))
                 )
-
-    def _loss_scale(self) -> tf.Tensor | None:
-        inner = self.inner_optimizer
-        if (
-            isinstance(inner, keras.optimizers.LossScaleOptimizer)
-            or inner.loss_scale_factor is not None
-        ):
-            return inner.scale_loss(tf.ones(()))
-        return None
-
-    def _check_unique(self, variables, argument: str) -> None:
-        keys = set()
-        for variable in variables:
-            key = self._var_key(variable)
-            if key in keys:
-                raise errors.InputError(
-                    f"{argument}: {_name(variable)} is in it twice"
-                )
-            keys.add(key)
 
 
 def with_inner_loss_scale(optimizer):
@@ -436,130 +423,3 @@ def with_inner_loss_scale(optimizer):
         dynamic_growth_steps=optimizer.dynamic_growth_steps,
     )
     return surgery
-
-
-def _checked_inner(optimizer):
-    """Returns the inner optimizer, if it can be one."""
-    if isinstance(optimizer, str):
-        optimizer = keras.optimizers.get(optimizer)
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise errors.InputError(
-            "inner_optimizer: expected a Keras optimizer or its name, got "
-            f"{optimizer!r}"
-        )
-    innermost = optimizer
-    while True:
-        if isinstance(innermost, TaskGradientOptimizer):
-            raise errors.InputError(
-                f"inner_optimizer: {type(innermost).__name__} has combined the "
-                "task gradients already, expected an optimizer of one gradient"
-            )
-        if innermost.gradient_accumulation_steps:
-            raise errors.InputError(
-                "inner_optimizer: gradient_accumulation_steps="
-                f"{innermost.gradient_accumulation_steps} would sum gradients "
-                "after the surgery on each, which is not the surgery on their "
-                "sum: accumulate the task gradients before it"
-            )
-        if not hasattr(innermost, "inner_optimizer"):
-            return optimizer
-        innermost = innermost.inner_optimizer
-
-
-def _checked_task_gradients(task_gradients, variables) -> list[tf.Tensor]:
-    """Returns dense task gradients, if they fit the variables."""
-    if len(task_gradients) != len(variables):
-        raise errors.InputError(
-            f"task_gradients: got {len(task_gradients)} for {len(variables)} "
-            "variables"
-        )
-    tensors = []
-    num_tasks = None
-    for gradient, variable in zip(task_gradients, variables, strict=True):
-        expected = f"[tasks, {', '.join(map(str, variable.shape))}]"
-        if gradient is None:
-            raise errors.InputError(
-                f"task_gradients of {_name(variable)}: got None, expected "
-                f"{expected}, zeros for a task that does not use it"
-            )
-        gradient = tf.convert_to_tensor(gradient)
-        shape = gradient.shape
-        if (
-            shape.rank != len(variable.shape) + 1
-            or not shape[1:].is_compatible_with(variable.shape)
-            or shape[0] == 0
-        ):
-            raise errors.InputError(
-                f"task_gradients of {_name(variable)}: got shape {shape}, "
-                f"expected {expected}"
-            )
-        if None not in (num_tasks, shape[0]) and shape[0] != num_tasks:
-            raise errors.InputError(
-                f"task_gradients of {_name(variable)}: got {shape[0]} tasks, "
-                f"the variables before it have {num_tasks}"
-            )
-        num_tasks = num_tasks or shape[0]
-        tensors.append(gradient)
-    return tensors
-
-
-def _assert_finite(gramian: tf.Tensor, task_names) -> tf.Tensor:
-    """Returns the Gramian, unless a task's gradient is not finite."""
-    # A gradient that is not finite has no finite length.
-    finite = tf.math.is_finite(tf.linalg.diag_part(gramian))
-    if task_names is None:
-        tasks = tf.range(tf.shape(gramian)[0])
-    else:
-        tasks = tf.constant(list(task_names))
-    bad = tf.boolean_mask(tasks, tf.logical_not(finite))
-    message = (
-        "task_gradients: expected finite ones of length less than the square "
-        "root of the largest float, got others of the tasks"
-    )
-    if tf.executing_eagerly():
-        if tf.size(bad) > 0:
-            names = tf.strings.reduce_join(
-                tf.strings.as_string(bad), separator=", "
-            )
-            raise errors.InputError(f"{message} {names.numpy().decode()}")
-        return gramian
-    assertion = tf.debugging.Assert(
-        tf.reduce_all(finite), [message, bad], summarize=-1
-    )
-    with tf.control_dependencies([assertion]):
-        return tf.identity(gramian)
-
-
-def _is_one_of_several_replicas() -> bool:
-    context = tf.distribute.get_replica_context()
-    return context is not None and context.num_replicas_in_sync > 1
-
-
-def _sum_over_replicas(gradients: list) -> list:
-    if not gradients or not _is_one_of_several_replicas():
-        return gradients
-    return tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.SUM, gradients
-    )
-
-
-def _on_first_replica(gradients: list) -> list:
-    """Returns zeros on all other replicas, for Keras is to sum up again."""
-    if not _is_one_of_several_replicas():
-        return gradients
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    is_first = tf.equal(replica, 0)
-
-    def keep(values):
-        return values * tf.cast(is_first, values.dtype)
-
-    return [
-        tf.IndexedSlices(keep(g.values), g.indices, g.dense_shape)
-        if isinstance(g, tf.IndexedSlices)
-        else keep(g)
-        for g in gradients
-    ]
-
-
-def _name(variable) -> str:
-    return repr(getattr(variable, "path", variable.name))
