@@ -185,6 +185,46 @@ class ImageClassesTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, "sizes"):
             classes.random_split(sizes)
 
+    def test_labels_are_the_classes_of_the_images(self):
+        class_ids = [7, 3, 7, 9, 3, 7]
+        classes = image_classes.ImageClasses(coded_images(class_ids), class_ids)
+        np.testing.assert_array_equal(classes.labels, [0, 0, 1, 1, 1, 2])
+
+    def test_holds_out_images_of_every_class(self):
+        class_ids = [7] * 5 + [3] * 3 + [9] * 4
+        classes = image_classes.ImageClasses(
+            coded_images(class_ids), class_ids, ["c", "a", "b"]
+        )
+        rest, held_out = classes.hold_out(2, seed=1)
+        np.testing.assert_array_equal(rest.images_per_class, [1, 3, 2])
+        np.testing.assert_array_equal(held_out.images_per_class, 2)
+        np.testing.assert_array_equal(
+            held_out.images[:, 0, 0, 0], [3, 3, 7, 7, 9, 9]
+        )
+        self.assertEqual(held_out.class_names, classes.class_names)
+        self.assertCountEqual(
+            [*rest.images[:, 0, 1, 0], *held_out.images[:, 0, 1, 0]], range(12)
+        )
+        np.testing.assert_array_equal(
+            held_out.images, classes.hold_out(2, seed=1)[1].images
+        )
+        self.assertTrue(
+            any(
+                (
+                    classes.hold_out(2, seed=seed)[1].images != held_out.images
+                ).any()
+                for seed in range(2, 5)
+            )
+        )
+
+    @parameterized.parameters((0, 0), (3, 0), (1, -1))
+    def test_bad_holding_out(self, images_per_class, seed):
+        classes = image_classes.ImageClasses(np.zeros([6, 3, 3]), [0, 1] * 3)
+        with self.assertRaisesRegex(
+            errors.InputError, "images_per_class: .* 1 to 2|seed: .*got -1"
+        ):
+            classes.hold_out(images_per_class, seed=seed)
+
     def test_bad_seed(self):
         classes = image_classes.ImageClasses(np.zeros([2, 3, 3]), [0, 1])
         with self.assertRaisesRegex(errors.InputError, "seed: .*got -1"):

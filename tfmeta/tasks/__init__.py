@@ -1,10 +1,13 @@
 """Task distributions: what comes in.
 
 Labelled images, from a source of ours or from your own arrays or folder, are
-`ImageClasses`; `sample_episodes` draws few-shot tasks from them.
+`ImageClasses`; `sample_episodes` draws few-shot tasks from them. Tasks with
+images of their own, to be learned together, are `TaskSplits`.
 """
 
+from tfmeta.tasks.cifar100 import load_cifar100
 from tfmeta.tasks.episodes import CONSTRUCTIONS, Episode, sample_episodes
+from tfmeta.tasks.glyph_tasks import load_glyph_tasks
 from tfmeta.tasks.glyphs import load_glyphs
 from tfmeta.tasks.image_classes import ImageClasses, Splits
 from tfmeta.tasks.image_folder import (
@@ -14,6 +17,7 @@ from tfmeta.tasks.image_folder import (
 )
 from tfmeta.tasks.omniglot import SPLITS as OMNIGLOT_SPLITS
 from tfmeta.tasks.omniglot import load_omniglot
+from tfmeta.tasks.task_splits import TaskSplits
 
 __all__ = [
     "CONSTRUCTIONS",
@@ -21,7 +25,10 @@ __all__ = [
     "Episode",
     "ImageClasses",
     "Splits",
+    "TaskSplits",
     "list_images",
+    "load_cifar100",
+    "load_glyph_tasks",
     "load_glyphs",
     "load_image_folder",
     "load_images",

@@ -118,17 +118,8 @@ def load_glyphs(
         raise errors.InputError(
             f"image_size: expected at least 8 pixels, got {image_size}"
         )
-    key = (
-        f"glyphs {_VERSION}, {image_size} pixels, "
-        f"matplotlib {_installed_version('matplotlib')}, "
-        f"Pillow {_installed_version('pillow')}, numpy {np.__version__}, "
-        f"characters {'all' if characters is None else sorted(set(characters))}"
-    )
-    rendered = cache.cached_arrays(
-        "glyphs",
-        key,
-        functools.partial(_render_all, image_size, characters),
-        folder=cache_dir,
+    rendered = render_letters(
+        characters, IMAGES_PER_CLASS, image_size=image_size, cache_dir=cache_dir
     )
     images, letters = rendered["images"], rendered["letters"]
     classes = image_classes.ImageClasses(
@@ -143,6 +134,48 @@ def load_glyphs(
             ),
             seed=seed,
         )
+    )
+
+
+def render_letters(
+    characters: str | None,
+    images_per_class: int,
+    *,
+    image_size: int = 28,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Mapping[str, np.ndarray]:
+    """Renders letters, or reads them from the cache, see `load_glyphs`.
+
+    Args:
+        characters: only these letters, as far as they are suitable.
+        images_per_class: images of each. With another number of them the first
+            are the same.
+        image_size: height and width of the images in pixels.
+        cache_dir: folder for the rendered images. Default: that of
+            `tfmeta.tasks.cache`.
+
+    Returns:
+        `"letters"` `[L]`, in Unicode's order; `"images"` `[L, images_per_class,
+        image_size, image_size]`, uint8; `"faces"` `[L, images_per_class]`, the
+        numbers of their faces.
+
+    Raises:
+        InputError: if matplotlib is not installed or lacks its fonts, or none
+            of the letters is suitable.
+    """
+    key = (
+        f"glyphs {_VERSION}, {images_per_class} images of {image_size} pixels, "
+        f"matplotlib {_installed_version('matplotlib')}, "
+        f"Pillow {_installed_version('pillow')}, numpy {np.__version__}, "
+        f"characters {'all' if characters is None else sorted(set(characters))}"
+    )
+    return cache.cached_arrays(
+        "glyphs",
+        key,
+        functools.partial(
+            _render_all, characters, images_per_class, image_size
+        ),
+        folder=cache_dir,
     )
 
 
@@ -175,7 +208,7 @@ def _installed_version(package: str) -> str:
 
 
 def _render_all(
-    image_size: int, characters: str | None
+    characters: str | None, images_per_class: int, image_size: int
 ) -> Mapping[str, np.ndarray]:
     print("Rendering glyphs, once: they are cached for the next time.")
     glyphs = _read_glyphs(characters)
@@ -191,18 +224,19 @@ def _render_all(
         interval=0.2 if sys.stdout.isatty() else 10.0,
     )
     images = np.empty(
-        [len(letters), IMAGES_PER_CLASS, image_size, image_size], np.uint8
+        [len(letters), images_per_class, image_size, image_size], np.uint8
     )
+    faces = np.empty([len(letters), images_per_class], np.uint8)
     for index, letter in enumerate(letters):
         # A letter's images do not depend on which others there are.
         random = np.random.default_rng(ord(letter))
-        faces = list(glyphs[letter].values())
-        for number in range(IMAGES_PER_CLASS):
+        faces[index] = np.resize(list(glyphs[letter]), images_per_class)
+        for number, face in enumerate(faces[index]):
             images[index, number] = _render(
-                faces[number % len(faces)], image_size, random
+                glyphs[letter][face], image_size, random
             )
         progress.update(index + 1)
-    return {"images": images, "letters": np.array(letters)}
+    return {"letters": np.array(letters), "images": images, "faces": faces}
 
 
 def _read_glyphs(

@@ -67,6 +67,11 @@ class ImageClasses:
         return np.cumsum(self._counts) - self._counts
 
     @property
+    def labels(self) -> np.ndarray:
+        """The class of each image, `[N]` integers from 0."""
+        return np.repeat(np.arange(self.num_classes), self._counts)
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The name of each class."""
         return self._class_names
@@ -146,13 +151,12 @@ class ImageClasses:
                 "images: only square images can be turned by 90 degrees, "
                 f"these are {height} by {width}"
             )
-        class_ids = np.repeat(np.arange(self.num_classes), self._counts)
         return ImageClasses(
             np.concatenate(
                 [np.rot90(self._images, turns, (1, 2)) for turns in range(4)]
             ),
             np.concatenate(
-                [class_ids + turns * self.num_classes for turns in range(4)]
+                [self.labels + turns * self.num_classes for turns in range(4)]
             ),
             [
                 f"{name}/rot{90 * turns:03}"
@@ -195,6 +199,43 @@ class ImageClasses:
             self.select(np.sort(shuffled[end - size : end]).tolist())
             for size, end in zip(sizes, ends, strict=True)
         )
+
+    def hold_out(
+        self, images_per_class: int, *, seed: int = 0
+    ) -> tuple["ImageClasses", "ImageClasses"]:
+        """Splits the images of each class at random into two parts.
+
+        Args:
+            images_per_class: how many of each class are held out.
+            seed: fixes which.
+
+        Returns:
+            The rest and what is held out, with the same classes.
+
+        Raises:
+            InputError: if a part of a class would be empty, or the seed is
+                negative.
+        """
+        if seed < 0:
+            raise errors.InputError(f"seed: expected 0 or more, got {seed}")
+        fewest = int(self._counts.min())
+        if not 0 < images_per_class < fewest:
+            raise errors.InputError(
+                f"images_per_class: expected 1 to {fewest - 1}, fewer than "
+                f"the images of any class, got {images_per_class}"
+            )
+        rng = np.random.default_rng(seed)
+        is_held_out = np.zeros(len(self._images), bool)
+        for start, count in zip(self.offsets, self._counts, strict=True):
+            chosen = rng.choice(count, images_per_class, replace=False)
+            is_held_out[start + chosen] = True
+        rest, held_out = (
+            ImageClasses(
+                self._images[part], self.labels[part], self._class_names
+            )
+            for part in (~is_held_out, is_held_out)
+        )
+        return rest, held_out
 
 
 class Splits(NamedTuple):

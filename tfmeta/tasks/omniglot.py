@@ -5,15 +5,13 @@ probabilistic program induction. Science 350, 2015.
 """
 
 import os
-import pathlib
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.tasks import image_classes
+from tfmeta.tasks import image_classes, tfds_reader
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -173,44 +171,20 @@ def _read(
     data_dir: str | os.PathLike[str] | None, image_size: int
 ) -> tuple[image_classes.ImageClasses, image_classes.ImageClasses]:
     """Returns the background and the evaluation alphabets."""
-    # Only here, for it takes seconds to import.
-    import tensorflow_datasets as tfds
 
-    folder = pathlib.Path(
-        tfds.core.constants.DATA_DIR if data_dir is None else data_dir
-    ).expanduser()
-    if data_dir is not None and not folder.is_dir():
-        raise errors.InputError(
-            f"data_dir: expected a folder, got {folder}: create it to have "
-            "Omniglot downloaded there"
-        )
-    # What TensorFlow Datasets raises is not documented and of many kinds.
-    try:
-        builder = tfds.builder("omniglot:3.0.0", data_dir=folder)
-    except Exception as error:
-        raise _broken(folder, error) from error
-    try:
-        builder.download_and_prepare()
-    except Exception as error:
-        raise errors.InputError(
-            f"data_dir: {folder} has no omniglot/3.0.0, and downloading it "
-            f"failed ({_one_line(error)}): give a folder that has it, or "
-            "connect to the network"
-        ) from error
-    try:
-        parts = tuple(
+    def read_parts(builder):
+        background, evaluation = (
             _read_part(builder, part, image_size) for part in ("train", "test")
         )
-    except Exception as error:
-        raise _broken(folder, error) from error
-    background, evaluation = parts
-    if (
-        background.num_classes != _NUM_BACKGROUND
-        or background.num_classes + evaluation.num_classes != _NUM_CLASSES
-        or len(background.images) + len(evaluation.images) != _NUM_IMAGES
-    ):
-        raise _broken(folder, f"it holds {background} and {evaluation}")
-    return background, evaluation
+        if (
+            background.num_classes != _NUM_BACKGROUND
+            or background.num_classes + evaluation.num_classes != _NUM_CLASSES
+            or len(background.images) + len(evaluation.images) != _NUM_IMAGES
+        ):
+            raise ValueError(f"it holds {background} and {evaluation}")
+        return background, evaluation
+
+    return tfds_reader.read("omniglot:3.0.0", "Omniglot", data_dir, read_parts)
 
 
 def _read_part(
@@ -251,18 +225,3 @@ def _read_part(
         return_inverse=True,
     )
     return image_classes.ImageClasses(images, class_ids, names.tolist())
-
-
-def _broken(folder: pathlib.Path, cause: object) -> errors.InputError:
-    return errors.InputError(
-        f"data_dir: the Omniglot in {folder} is incomplete or corrupt "
-        f"({_one_line(cause)}): remove {folder / 'omniglot'} to have it "
-        "downloaded again"
-    )
-
-
-def _one_line(cause: object) -> str:
-    # TensorFlow begins with the name of a graph's node in double braces.
-    text = re.sub(r"\{\{.*?\}\}", "", str(cause))
-    text = re.sub(r"\s+", " ", text).strip()
-    return text if len(text) <= 120 else text[:120] + " ..."

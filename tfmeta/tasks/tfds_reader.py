@@ -1,0 +1,81 @@
+"""What TensorFlow Datasets prepared, or an error of one line."""
+
+import os
+import pathlib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from tfmeta import errors
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+T = TypeVar("T")
+
+
+def read(
+    name: str,
+    title: str,
+    data_dir: str | os.PathLike[str] | None,
+    read_builder: "Callable[[tfds.core.DatasetBuilder], T]",
+) -> T:
+    """Reads a data set, downloaded if need be.
+
+    Args:
+        name: its name and version in TensorFlow Datasets, `"omniglot:3.0.0"`.
+        title: its name for people.
+        data_dir: the folder of TensorFlow Datasets. Default: its own.
+        read_builder: reads the prepared data set. Whatever it raises means that
+            the data are corrupt.
+
+    Returns:
+        What `read_builder` returns.
+
+    Raises:
+        InputError: if the data set cannot be read from `data_dir` or
+            downloaded.
+    """
+    # Only here, for it takes seconds to import.
+    import tensorflow_datasets as tfds
+
+    folder = pathlib.Path(
+        tfds.core.constants.DATA_DIR if data_dir is None else data_dir
+    ).expanduser()
+    if data_dir is not None and not folder.is_dir():
+        raise errors.InputError(
+            f"data_dir: expected a folder, got {folder}: create it to have "
+            f"{title} downloaded there"
+        )
+
+    def broken(error: Exception) -> errors.InputError:
+        return errors.InputError(
+            f"data_dir: the {title} in {folder} is incomplete or corrupt "
+            f"({_one_line(error)}): remove {folder / name.split(':')[0]} to "
+            "have it downloaded again"
+        )
+
+    # What TensorFlow Datasets raises is not documented and of many kinds.
+    try:
+        builder = tfds.builder(name, data_dir=folder)
+    except Exception as error:
+        raise broken(error) from error
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise errors.InputError(
+            f"data_dir: {folder} has no {name.replace(':', '/')}, and "
+            f"downloading it failed ({_one_line(error)}): give a folder that "
+            "has it, or connect to the network"
+        ) from error
+    try:
+        return read_builder(builder)
+    except Exception as error:
+        raise broken(error) from error
+
+
+def _one_line(cause: object) -> str:
+    # TensorFlow begins with the name of a graph's node in double braces.
+    text = re.sub(r"\{\{.*?\}\}", "", str(cause))
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= 120 else text[:120] + " ..."
