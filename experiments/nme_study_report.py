@@ -1,5 +1,6 @@
 """The table and the picture of the study of inner rates."""
 
+import itertools
 import pathlib
 from typing import Any
 
@@ -48,7 +49,10 @@ def table(rows: list[dict[str, Any]], *, markdown: bool = False) -> str:
     lines += [
         [
             nme_methods.METHODS[method].title,
-            *(_text(cells.get((method, rate))) for rate in rates),
+            *(
+                _text(cells[method, rate]) if (method, rate) in cells else ""
+                for rate in rates
+            ),
         ]
         for method in methods
     ]
@@ -83,11 +87,12 @@ def draw(rows: list[dict[str, Any]], file: pathlib.Path) -> None:
     figure, panels = pyplot.subplots(
         1, 2, figsize=(11, 4.5), sharey=True, layout="constrained"
     )
-    markers = "osv^D*Px"
+    markers = itertools.cycle("osv^D*PXhd")
+    marker_of = dict(zip(methods, markers, strict=False))
     for number, (axes, (*_, title)) in enumerate(
         zip(panels, _PANELS, strict=True)
     ):
-        for method, marker in zip(methods, markers, strict=False):
+        for method, marker in marker_of.items():
             points = [
                 (rate, 100 * scores[number])
                 for (name, rate), scores in sorted(cells.items())

@@ -1,0 +1,117 @@
+"""RESULTS.md says what the results beside it say."""
+
+import json
+import pathlib
+
+from absl.testing import absltest, parameterized
+
+from experiments import results_page
+from tfmeta import errors
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _result(method, seed, test, *, rate=0.1, paper=None):
+    scores = {
+        name: {"mean": value, "ci95": 0.01, "tasks": 600}
+        for name, value in (
+            ("accuracy", test),
+            ("accuracy_before_adaptation", 0.05),
+            ("accuracy_with_other_support", 0.0625),
+        )
+    }
+    settings = {
+        "inner_learning_rate": rate,
+        "inner_steps": 5,
+        "outer_learning_rate": 0.01,
+        "beta": 0.0,
+        "weight_decay": 0.0,
+        "taml_weight": 0.0,
+    }
+    return {
+        "rows": [
+            {
+                "method": method,
+                "split": split,
+                "seed": seed,
+                "ways": 20,
+                "shots": 1,
+                "seconds": 120,
+                "settings": settings,
+                "paper": paper,
+                **scores,
+            }
+            for split in ("meta-train", "meta-validation", "meta-test")
+        ],
+        "config": {"seed": seed, "steps": 100, "meta_batch_size": 8},
+        "commit": "0123456789abcdef",
+    }
+
+
+class ResultsPageTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.results = pathlib.Path(self.create_tempdir().full_path)
+
+    def fill(self, kind, *results):
+        (self.results / "runs").mkdir(exist_ok=True)
+        for number, result in enumerate(results):
+            file = self.results / "runs" / f"{number}.json"
+            file.write_text(json.dumps(result))
+        page = f"Prose.\n<!-- begin {kind} runs -->\nold\n<!-- end -->\nMore."
+        return results_page.fill(page, self.results)
+
+    def test_runs_that_differ_by_the_seed_are_one_line(self):
+        page = self.fill(
+            "nme_finals",
+            _result("control", 1, 0.75),
+            _result("maml", 0, 0.0625, paper=0.078),
+            _result("control", 0, 0.8),
+            _result("maml", 0, 0.5, rate=0.4),
+        )
+        self.assertTrue(page.startswith("Prose.\n<!-- begin nme_finals runs"))
+        self.assertTrue(page.endswith("<!-- end -->\nMore."))
+        self.assertNotIn("old", page)
+        lines = [line for line in page.splitlines() if line.startswith("|")]
+        tasks = "| 20-way 1-shot "
+        self.assertEqual(
+            [line.removeprefix(tasks) for line in lines[2:]],
+            [
+                "| MAML | 0.1 | 5.0 | 6.2 | 6.2 | **6.2** | 6.2 | 7.8 |",
+                "| MAML | 0.4 | 5.0 | 6.2 | 50.0 | **50.0** | 50.0 |  |",
+                "| control: W, no noise, no KL | 0.1 | 5.0 | 6.2 | 77.5 "
+                "| **77.5 ± 3.5** | 80.0, 75.0 |  |",
+            ],
+        )
+
+    def test_settings_name_the_seeds_and_commits(self):
+        page = self.fill(
+            "nme_settings", _result("maml", 0, 0.5), _result("maml", 3, 0.5)
+        )
+        line = page.splitlines()[-4]
+        self.assertIn("| MAML | 0.1 | 5 | 0.01 |", line)
+        self.assertTrue(line.endswith("| 100 | 8 | 2 | 0, 3 | 0123456 |"), line)
+
+    def test_a_page_made_twice_is_the_same(self):
+        page = self.fill("nme_finals", _result("maml", 0, 0.5))
+        self.assertEqual(results_page.fill(page, self.results), page)
+
+    @parameterized.parameters(
+        ("no_kind", "no_kind runs -->: expected one of"),
+        ("nme_finals", "runs: expected results"),
+    )
+    def test_mistakes(self, kind, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            self.fill(kind)
+
+    def test_the_page_is_that_of_the_results(self):
+        page = (_ROOT / "RESULTS.md").read_text()
+        self.assertEqual(
+            results_page.fill(page, _ROOT / "experiments/results"),
+            page,
+            "Write it anew: ./bazelw run //experiments:results_page",
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
