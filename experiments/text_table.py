@@ -1,0 +1,63 @@
+"""Tables as plain text and as Markdown."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+
+def plain(
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    *,
+    flush_left: int = 1,
+) -> list[str]:
+    """Returns the lines of a table for a terminal.
+
+    Args:
+        header: the columns' titles.
+        lines: the cells of each line.
+        flush_left: how many of the first columns are; the others are flush
+            right.
+    """
+    widths = [
+        max(map(len, column)) for column in zip(header, *lines, strict=True)
+    ]
+
+    def line(cells):
+        padded = [
+            cell.ljust(width) if number < flush_left else cell.rjust(width)
+            for number, (cell, width) in enumerate(
+                zip(cells, widths, strict=True)
+            )
+        ]
+        return "  ".join(padded).rstrip()
+
+    text = [line(header), *map(line, lines)]
+    rule = "-" * max(map(len, text))
+    return [text[0], rule, *text[1:], rule]
+
+
+def markdown(
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    *,
+    flush_left: int = 1,
+) -> list[str]:
+    """Returns the lines of a table in Markdown, see `plain`."""
+    rules = [
+        "---" if number < flush_left else "---:"
+        for number in range(len(header))
+    ]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rules, *lines)]
+
+
+def percent(estimate: Mapping[str, float]) -> str:
+    """Returns a mean and its 95% interval, of shares, in percent."""
+    return f"{100 * estimate['mean']:.1f} ± {100 * estimate['ci95']:.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns a mean ± standard deviation, or the value if there is one."""
+    mean = f"{statistics.mean(values):.1f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):.1f}"

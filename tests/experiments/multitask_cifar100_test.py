@@ -1,0 +1,115 @@
+"""The command on tasks learned together, in this process."""
+
+import json
+import os
+import pathlib
+from unittest import mock
+
+import tensorflow as tf
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
+
+from experiments import multitask_cifar100
+from tfmeta import errors
+
+
+class CommandTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # As `cli.run`: without XLA, whose compilation takes its time.
+        tf.config.experimental.enable_op_determinism()
+        # The letters are rendered once for all tests.
+        cls.enterClassContext(
+            mock.patch.dict(
+                os.environ,
+                TFMETA_CACHE_DIR=f"{absltest.TEST_TMPDIR.value}/cache",
+            )
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.out = pathlib.Path(self.create_tempdir().full_path, "run")
+        self.enter_context(flagsaver.flagsaver())
+
+    def run_command(self, *argv):
+        flags.FLAGS(["command", f"--out={self.out}", *argv])
+        multitask_cifar100.main()
+
+    def test_a_run_leaves_everything(self):
+        argv = (
+            "--methods=all_fc,pcgrad",
+            "--tasks=2",
+            "--filters=3",
+            "--units=5,4",
+            "--steps=2",
+            "--steps_per_epoch=1",
+        )
+        self.run_command(*argv)
+        results = json.loads((self.out / "results.json").read_text())
+        self.assertLen(results["rows"], 2 * 2)
+        for row in results["rows"]:
+            self.assertEqual(row["experiment"], "multitask_cifar100")
+            self.assertEqual(
+                (row["dataset"], row["tasks"], row["seed"], row["steps"]),
+                ("glyphs", 2, 0, 2),
+            )
+            self.assertBetween(row["accuracy"]["mean"], 0, 1)
+            self.assertLen(row["task_accuracy"], 2)
+            self.assertEqual(row["settings"]["units"], [5, 4])
+            self.assertEqual(
+                row["conflicts"] is None, row["method"] == "all_fc"
+            )
+            self.assertEqual(row["augmentation"], "none")
+        for name in (
+            "accuracy.png",
+            "curves.png",
+            "pcgrad/model.keras",
+            "pcgrad/tensorboard",
+        ):
+            self.assertTrue((self.out / name).exists(), name)
+        with self.subTest("a folder of another run is left alone"):
+            with self.assertRaisesRegex(
+                errors.InputError, "--seed was 0 and is 1"
+            ):
+                self.run_command(*argv, "--seed=1")
+            self.assertEqual(
+                json.loads((self.out / "results.json").read_text()), results
+            )
+
+    @parameterized.named_parameters(
+        (
+            "method",
+            "--methods: 'pgcrad' is unknown.*pcgrad",
+            "--methods=pgcrad",
+        ),
+        ("no_method", "--methods: expected at least one", "--methods="),
+        ("dataset", "--dataset=cifar10.*glyphs", "--dataset=cifar10"),
+        ("one_task", "--tasks=1", "--tasks=1"),
+        ("many_tasks", "--tasks=9: expected at most 7", "--tasks=9"),
+        ("units", "--units=3,x: expected positive", "--units=3,x"),
+        ("no_units", "--units=: expected positive", "--units="),
+        ("zero_units", "--units=3,0: expected positive", "--units=3,0"),
+        ("filters", "--filters=0", "--filters=0"),
+        ("steps", "--steps=100: expected a multiple", "--steps=100"),
+        ("batch", "--batch_size=0", "--batch_size=0"),
+        ("rate", "learning_rate", "--learning_rate=0"),
+        ("nan", "router_learning_rate", "--router_learning_rate=nan"),
+        ("augmentation", "--augmentation=mixup", "--augmentation=mixup"),
+        ("optimizer", "--optimizer=lamb", "--optimizer=lamb"),
+        ("splits", "--eval_splits: 'train' is unk", "--eval_splits=train"),
+        (
+            "data_dir",
+            "data_dir.*missing",
+            "--dataset=cifar100",
+            "--data_dir=/missing/folder",
+        ),
+    )
+    def test_mistake(self, message, *argv):
+        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
+            self.run_command(*argv)
+        self.assertFalse(self.out.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,44 @@
+"""Tables as text."""
+
+from absl.testing import absltest
+
+from experiments import text_table
+
+_HEADER = ("name", "n", "share")
+_LINES = (("a", "10", "1.0"), ("long one", "9", ""))
+
+
+class TextTableTest(absltest.TestCase):
+    def test_plain(self):
+        self.assertEqual(
+            text_table.plain(_HEADER, _LINES),
+            [
+                "name       n  share",
+                "-------------------",
+                "a         10    1.0",
+                "long one   9",
+                "-------------------",
+            ],
+        )
+
+    def test_markdown(self):
+        self.assertEqual(
+            text_table.markdown(_HEADER, _LINES, flush_left=2),
+            [
+                "| name | n | share |",
+                "| --- | --- | ---: |",
+                "| a | 10 | 1.0 |",
+                "| long one | 9 |  |",
+            ],
+        )
+
+    def test_numbers(self):
+        self.assertEqual(
+            text_table.percent({"mean": 0.5, "ci95": 0.0126}), "50.0 ± 1.3"
+        )
+        self.assertEqual(text_table.spread([1.0, 2.0]), "1.5 ± 0.7")
+        self.assertEqual(text_table.spread([1.25]), "1.2")
+
+
+if __name__ == "__main__":
+    absltest.main()
