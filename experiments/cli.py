@@ -1,5 +1,6 @@
 """What the commands share: threads, determinism and one-line errors."""
 
+import math
 import os
 import pathlib
 import re
@@ -100,6 +101,45 @@ def chosen(
                 f"{', '.join(known)}"
             )
     return list(dict.fromkeys(found))
+
+
+def define_number(
+    name: str, help_text: str, *, zero: bool = False
+) -> flags.FlagHolder:
+    """Defines a flag for a finite number above zero, None if not given.
+
+    Args:
+        name: the flag's.
+        help_text: the flag's.
+        zero: whether zero is allowed, too.
+    """
+    holder = flags.DEFINE_float(name, None, help_text)
+    flags.register_validator(
+        name,
+        lambda value: (
+            value is None
+            or (math.isfinite(value) and (value > 0 or (zero and value == 0)))
+        ),
+        f"expected a {'number not below' if zero else 'number above'} 0",
+    )
+    return holder
+
+
+def steps_per_epoch(
+    steps: flags.FlagHolder[int], per_epoch: flags.FlagHolder[int]
+) -> int:
+    """Returns the steps of an epoch, which are no more than all.
+
+    Raises:
+        InputError: if the steps are not a number of epochs.
+    """
+    found = min(per_epoch.value, steps.value)
+    if steps.value % found:
+        raise errors.InputError(
+            f"--{steps.name}={steps.value}: expected a multiple of "
+            f"--{per_epoch.name}={found}"
+        )
+    return found
 
 
 def resolve_path(path: str) -> pathlib.Path:

@@ -13,7 +13,6 @@ A run that was stopped goes on when the same command is given again.
 """
 
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
@@ -98,21 +97,11 @@ _OUT = flags.DEFINE_string(
 )
 
 
-def _define_rate(name: str, help_text: str) -> flags.FlagHolder:
-    holder = flags.DEFINE_float(name, None, help_text)
-    flags.register_validator(
-        name,
-        lambda value: value is None or (math.isfinite(value) and value > 0),
-        "expected a number above 0",
-    )
-    return holder
-
-
-_LEARNING_RATE = _define_rate(
+_LEARNING_RATE = cli.define_number(
     "learning_rate",
     "Rate of the optimizer at the start, from which it falls to zero; 0.001.",
 )
-_ROUTER_LEARNING_RATE = _define_rate(
+_ROUTER_LEARNING_RATE = cli.define_number(
     "router_learning_rate", "Rate of routing networks' policies; 0.05."
 )
 
@@ -123,7 +112,7 @@ def main() -> None:
     overrides = _overrides()
     budget = multitask_training.Budget(
         steps=_STEPS.value,
-        steps_per_epoch=_steps_per_epoch(),
+        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
         eval_splits=tuple(cli.chosen(_EVAL_SPLITS, multitask_training.SPLITS)),
     )
     splits = _load_splits()
@@ -180,16 +169,6 @@ def main() -> None:
     print()
     print(multitask_report.table(rows))
     print(f"\nResults, plots, logs and models are in {folder.path}")
-
-
-def _steps_per_epoch() -> int:
-    steps_per_epoch = min(_STEPS_PER_EPOCH.value, _STEPS.value)
-    if _STEPS.value % steps_per_epoch:
-        raise errors.InputError(
-            f"--steps={_STEPS.value}: expected a multiple of "
-            f"--steps_per_epoch={steps_per_epoch}"
-        )
-    return steps_per_epoch
 
 
 def _augmentation() -> str:

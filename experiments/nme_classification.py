@@ -14,14 +14,13 @@ A run that was stopped goes on when the same command is given again.
 """
 
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
 from absl import flags
 
 from experiments import cli, nme_methods, nme_report, nme_training, run_folder
-from tfmeta import errors, tasks
+from tfmeta import tasks
 
 _DATASETS = ("glyphs", "omniglot")
 
@@ -125,32 +124,16 @@ _OUT = flags.DEFINE_string(
 )
 
 
-def _define_rate(name: str, help_text: str, *, zero: bool) -> flags.FlagHolder:
-    holder = flags.DEFINE_float(
-        name, None, f"{help_text}; by default the method's."
-    )
-    flags.register_validator(
-        name,
-        lambda value: (
-            value is None
-            or (math.isfinite(value) and (value > 0 or (zero and value == 0)))
-        ),
-        f"expected a {'number not below' if zero else 'number above'} 0",
-    )
-    return holder
-
-
 _RATES = [
-    _define_rate(
-        "inner_learning_rate", "Step size of the inner loop", zero=False
-    ),
-    _define_rate(
-        "outer_learning_rate", "Learning rate of Adam at the start", zero=False
-    ),
-    _define_rate("beta", "Weight of the KL divergence", zero=True),
-    _define_rate("initial_scale", "Initial sigma of q(theta)", zero=False),
-    _define_rate("weight_decay", "Decoupled weight decay", zero=True),
-    _define_rate("taml_weight", "Weight of TAML's entropy", zero=True),
+    cli.define_number(name, f"{meaning}; by default the method's.", zero=zero)
+    for name, meaning, zero in (
+        ("inner_learning_rate", "Step size of the inner loop", False),
+        ("outer_learning_rate", "Learning rate of Adam at the start", False),
+        ("beta", "Weight of the KL divergence", True),
+        ("initial_scale", "Initial sigma of q(theta)", False),
+        ("weight_decay", "Decoupled weight decay", True),
+        ("taml_weight", "Weight of TAML's entropy", True),
+    )
 ]
 
 
@@ -170,7 +153,7 @@ def main() -> None:
     )
     budget = nme_training.Budget(
         steps=_STEPS.value,
-        steps_per_epoch=_steps_per_epoch(),
+        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
         meta_batch_size=_META_BATCH_SIZE.value,
         eval_splits=tuple(eval_splits),
         eval_tasks=_EVAL_TASKS.value,
@@ -220,16 +203,6 @@ def main() -> None:
     print()
     print(nme_report.table(rows))
     print(f"\nResults, plots, logs and learners are in {folder.path}")
-
-
-def _steps_per_epoch() -> int:
-    steps_per_epoch = min(_STEPS_PER_EPOCH.value, _STEPS.value)
-    if _STEPS.value % steps_per_epoch:
-        raise errors.InputError(
-            f"--steps={_STEPS.value}: expected a multiple of "
-            f"--steps_per_epoch={steps_per_epoch}"
-        )
-    return steps_per_epoch
 
 
 def _overrides() -> dict[str, float | str | None]:
