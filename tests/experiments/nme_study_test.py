@@ -111,7 +111,7 @@ class StudyTest(parameterized.TestCase):
         ("method", "--methods: 'mamml' is unknown", "--methods=mamml"),
         (
             "in_a_cell",
-            "maml_0.1 ended with status 1: error: .*--steps=4",
+            r"maml_\S+ ended with status 1: error: .*--steps=4",
             *(*_SMALL, "--steps_per_epoch=3", "--methods=maml"),
         ),
     )
