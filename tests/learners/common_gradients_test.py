@@ -5,7 +5,6 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tests.optimizers import cases
 from tfmeta import layers, learners
 from tfmeta.learners import functional_network
 from tfmeta.optimizers import pcgrad
@@ -48,6 +47,10 @@ def _learner(optimizer="sgd", **kwargs):
         jit_compile=False,
     )
     return learner
+
+
+def _flatten(variables):
+    return np.concatenate([np.ravel(variable) for variable in variables])
 
 
 def _named(learner, gradients):
@@ -152,8 +155,8 @@ class CommonGradientsTest(parameterized.TestCase):
         alone.apply_task_gradients(tasks, plain.trainable_variables)
         learner.train_step(episodes)
         np.testing.assert_allclose(
-            cases.flatten(plain.trainable_variables)
-            - cases.flatten(learner.trainable_variables),
+            _flatten(plain.trainable_variables)
+            - _flatten(learner.trainable_variables),
             np.concatenate(
                 [
                     np.zeros(variable.shape).ravel()
@@ -178,7 +181,7 @@ class CommonGradientsTest(parameterized.TestCase):
                 wrap(keras.optimizers.SGD(0.1, loss_scale_factor=scale))
             )
             learner.train_step(_episodes())
-            weights.append(cases.flatten(learner.trainable_variables))
+            weights.append(_flatten(learner.trainable_variables))
         plain, scaled = weights
         np.testing.assert_allclose(scaled, plain, rtol=1e-5, atol=1e-6)
 
