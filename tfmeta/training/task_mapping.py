@@ -1,5 +1,6 @@
 """Three ways to run one function on every task of a meta-batch."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,7 +70,16 @@ def map_tasks(
             whose number of tasks is not known when the graph is built.
     """
     if mapping == "map":
-        return tf.map_fn(function, tasks, fn_output_signature=output_dtypes)
+        return tf.map_fn(
+            function,
+            tasks,
+            fn_output_signature=output_dtypes,
+            # More tasks at a time than threads to run them only hold memory.
+            parallel_iterations=(
+                tf.config.threading.get_inter_op_parallelism_threads()
+                or os.cpu_count()
+            ),
+        )
     if mapping == "vectorize":
         return tf.vectorized_map(function, tasks)
     if mapping == "unroll":
