@@ -25,8 +25,9 @@ class PackageTest(parameterized.TestCase):
 
     def test_without_a_posterior_tfp_is_not_loaded(self):
         program = (
-            "import sys, tfmeta; tfmeta.learners.MAML(tfmeta.networks.mlp(2, 1))"
-            "; print('tensorflow_probability' in sys.modules)"
+            "import sys, tfmeta; "
+            "tfmeta.learners.MAML(tfmeta.networks.mlp(2, 1)); "
+            "print('tensorflow_probability' in sys.modules)"
         )
         printed = subprocess.check_output([sys.executable, "-c", program])
         self.assertEqual(printed.decode().strip(), "False")
