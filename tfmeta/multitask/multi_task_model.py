@@ -10,6 +10,7 @@ from tfmeta.multitask import shared_gradients, task_losses
 from tfmeta.multitask.weightings import by_name
 from tfmeta.multitask.weightings import weighting as weighting_lib
 from tfmeta.optimizers import gramian, replicas, task_gradient_optimizer
+from tfmeta.training import step_curvature
 
 _NOT_COMPILED = "the model has no losses: call compile(loss=...) first"
 
@@ -65,6 +66,7 @@ class MultiTaskModel(keras.Model):
         task_losses.output_keys(self.output, self.output_names)
         self._task_losses: task_losses.TaskLosses | None = None
         self._gradient_parts = 1
+        self._step_curvature: step_curvature.StepCurvature | None = None
         # Keras follows what these lists hold: what leaves them when the model
         # is compiled anew leaves its variables and metrics, too.
         self._weightings: list[weighting_lib.Weighting] = []
@@ -90,6 +92,16 @@ class MultiTaskModel(keras.Model):
             raise errors.InputError(_NOT_COMPILED)
         return self._weightings[0]
 
+    @property
+    def last_curvature(self) -> tf.Variable | None:
+        """Variable `[2]`: what `StepCurvature.last` tells of the last step.
+
+        None unless the model is compiled with `measure_curvature`.
+        """
+        if self._step_curvature is None:
+            return None
+        return self._step_curvature.last
+
     def compile(
         self,
         optimizer="rmsprop",
@@ -99,6 +111,7 @@ class MultiTaskModel(keras.Model):
         *,
         weighting=None,
         gradient_parts: int = 1,
+        measure_curvature: bool = False,
         **kwargs,
     ):
         """Configures training, as `keras.Model.compile` does.
@@ -120,6 +133,11 @@ class MultiTaskModel(keras.Model):
                 their share of the Gramian, and makes the update by one more
                 backward pass. It is the same update. The passes go down to
                 each part anew: with 4 parts a step takes up to twice the time.
+            measure_curvature: whether each step measures how the weighted sum
+                of the tasks' losses curves along it, for `last_curvature` and
+                `tfmeta.training.ConflictMonitor`. It takes a backward pass of
+                the sum and, after the step, a forward pass with the same noise.
+                Training is the same.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
@@ -148,6 +166,9 @@ class MultiTaskModel(keras.Model):
             )
         self._task_losses = losses
         self._gradient_parts = gradient_parts
+        self._step_curvature = (
+            step_curvature.StepCurvature() if measure_curvature else None
+        )
         self._weightings.clear()
         self._weightings.append(layer)
         self._loss_trackers.clear()
@@ -167,6 +188,7 @@ class MultiTaskModel(keras.Model):
             ),
             "weighting": keras.saving.serialize_keras_object(self.weighting),
             "gradient_parts": self._gradient_parts,
+            "measure_curvature": self._step_curvature is not None,
         }
 
     def compile_from_config(self, config):
@@ -219,6 +241,7 @@ class MultiTaskModel(keras.Model):
         if not self.optimizer.built:
             # Its variables are to be in the model's order, as restored ones.
             self.optimizer.build(self.trainable_variables)
+        state = [tf.convert_to_tensor(v) for v in self.non_trainable_variables]
         with tf.GradientTape(persistent=True) as tape:
             predictions = self(x, training=True)
             losses = self._compute_losses(y, predictions, sample_weight)
@@ -233,6 +256,13 @@ class MultiTaskModel(keras.Model):
             self.optimizer.scale_loss(tf.ones((), weights.dtype)),
             weighting_gradients,
         )
+        step = None
+        if self._step_curvature is not None:
+            step = self._step_curvature.start(
+                self._network_variables(),
+                tf.reduce_sum(weights * tf.stack(losses.weighted)),
+                self._differentiate_sum(backward),
+            )
         gradient_norms = None
         if self._does_surgery or self.weighting.needs_gradient_norms:
             gradient_norms = self._descend_tasks(backward)
@@ -240,6 +270,13 @@ class MultiTaskModel(keras.Model):
             self._descend_sum(backward)
         # Before another forward pass, which draws anew what it is about.
         self._tell_layers(losses)
+        if step is not None:
+            # The state holds the seeds of the first pass's noise.
+            again, _ = self.stateless_call(
+                self.trainable_variables, state, x, training=True
+            )
+            moved = self._compute_losses(y, again, sample_weight)
+            step.finish(tf.reduce_sum(weights * tf.stack(moved.weighted)))
         new_losses = None
         if self.weighting.needs_new_losses:
             again = self._compute_losses(
@@ -397,6 +434,18 @@ class MultiTaskModel(keras.Model):
         if not self.weighting.needs_gradient_norms:
             return None
         return tf.sqrt(tf.linalg.diag_part(products)) / tf.stack(backward.seeds)
+
+    def _differentiate_sum(self, backward: "_Backward") -> list[Any]:
+        """Returns gradients of the weighted sum of the tasks' losses."""
+        gradients = backward.tape.gradient(
+            backward.losses,
+            self._network_variables(),
+            output_gradients=backward.seeds,
+        )
+        return [
+            None if g is None else tf.convert_to_tensor(g) / backward.scale
+            for g in gradients
+        ]
 
     def _compute_gramian(self, backward: "_Backward", split) -> tf.Tensor:
         """Returns the products `[T, T]` of the tasks' shared gradients."""

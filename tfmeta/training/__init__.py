@@ -18,6 +18,7 @@ from tfmeta.training.evaluation import (
     evaluate_tasks,
     squared_error,
 )
+from tfmeta.training.step_curvature import StepCurvature
 from tfmeta.training.task_gradients import TaskGradients, compute_task_gradients
 from tfmeta.training.task_mapping import TASK_MAPPINGS, map_tasks
 
@@ -30,6 +31,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "SaveCheckpoint",
+    "StepCurvature",
     "StopOnNaN",
     "TaskGradients",
     "accuracy",
