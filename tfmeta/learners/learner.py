@@ -15,7 +15,7 @@ from tfmeta.learners import (
 )
 from tfmeta.optimizers import task_gradient_optimizer
 from tfmeta.regularizers import taml
-from tfmeta.training import direct_calls, task_gradients, task_mapping
+from tfmeta.training import task_gradients, task_mapping
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
@@ -104,8 +104,6 @@ class Learner(keras.Model, abc.ABC):
         InputError: if an argument is not one of those named above, or the
             network holds layers that cannot be run as a function.
     """
-
-    train_function: Callable[[Any], Any] | None
 
     def __init__(
         self,
@@ -386,27 +384,13 @@ class Learner(keras.Model, abc.ABC):
         self.optimizer.build(self.trainable_variables)
 
     def make_train_function(self, force=False):
-        """Makes the function that `fit` calls with its iterator."""
-        if self.train_function is not None and not force:
-            return
-        super().make_train_function(force)
+        """Makes the function that `fit` calls, as Keras does."""
         # TensorFlow traces a function again if it made variables, so the
         # optimizer's are made before.
-        strategy = self.distribute_strategy
         if not self.optimizer.built:
-            with strategy.scope():
+            with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
-        # Keras' own function is for these; for one step at a time it is slow.
-        if (
-            self.run_eagerly
-            or self.steps_per_execution > 1
-            or strategy.num_replicas_in_sync > 1
-        ):
-            return
-        step = direct_calls.DirectCalls(
-            self.train_step, jit_compile=self.jit_compile
-        )
-        self.train_function = lambda iterator: step(next(iterator))
+        return super().make_train_function(force)
 
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
