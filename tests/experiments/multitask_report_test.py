@@ -61,6 +61,7 @@ class TableTest(absltest.TestCase):
             [_row("independent", dataset="glyphs", classes=10)]
         )
         self.assertNotIn("Yu et al.", text)
+        self.assertNotIn("paper", text)
         self.assertIsNone(
             multitask_report.paper_accuracy(
                 "pcgrad", dataset="cifar100", tasks=3, split="test"
