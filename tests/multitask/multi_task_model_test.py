@@ -10,6 +10,10 @@ from tfmeta import errors
 from tfmeta.multitask import multi_task_model, weightings
 
 
+def _private_loss(y, predictions):
+    return tf.abs(y - predictions)
+
+
 class AsKerasTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("plain", {}, None),
@@ -61,6 +65,7 @@ class AsKerasTest(parameterized.TestCase):
             "objects",
             [keras.losses.Huber(), keras.losses.mean_absolute_error],
         ),
+        ("functions", [lambda y, p: (y - p) ** 2, _private_loss]),
     )
     def test_outputs_in_a_list(self, loss):
         x, y = cases.data()

@@ -178,8 +178,9 @@ def output_keys(outputs, output_names) -> list[str]:
 class _FunctionLoss(keras.losses.Loss):
     """A loss function of examples, reduced as Keras reduces it."""
 
-    def __init__(self, function, name: str):
-        super().__init__(name=name)
+    def __init__(self, function):
+        # TensorFlow takes no name such as <lambda>.
+        super().__init__(name="loss")
         self._function = function
 
     def call(self, y_true, y_pred):
@@ -208,4 +209,4 @@ def _resolve(name: str, loss) -> keras.losses.Loss:
         ) from error
     if isinstance(resolved, keras.losses.Loss):
         return resolved
-    return _FunctionLoss(resolved, getattr(resolved, "__name__", "loss"))
+    return _FunctionLoss(resolved)
