@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
+from tfmeta.optimizers import inner_optimizer
 from tfmeta.training import checkpoints
 
 
 class DivergenceError(ArithmeticError):
-    """Training met a loss that is not a number."""
+    """Training met a loss or a gradient that is not a number."""
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -42,6 +44,11 @@ class SaveCheckpoint(keras.callbacks.Callback):
 class StopOnNaN(keras.callbacks.Callback):
     """Stops training at the first loss that is NaN or infinite.
 
+    Where an optimizer of task gradients records their Gramian, as
+    `tfmeta.optimizers.PCGrad` does, it also stops at the first gradient that is
+    not finite, and names its task. Without XLA such a step fails by itself. A
+    loss scale skips such steps, and lets training go on.
+
     It stands before `SaveCheckpoint` in the list of callbacks, so that the
     last good checkpoint is what remains.
 
@@ -61,9 +68,30 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def _check(self, logs):
         loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
+        tasks = self._tasks_that_are_not_finite()
+        if tasks or not math.isfinite(loss):
             step = int(self.model.optimizer.iterations)
-            raise DivergenceError(
-                f"the loss is {loss} at step {step}: training diverged; lower "
-                "the inner or outer learning rate"
+            of_tasks = (
+                ", with gradients that are not finite of the tasks "
+                + ", ".join(map(str, tasks))
+                if tasks
+                else ""
             )
+            raise DivergenceError(
+                f"the loss is {loss} at step {step}{of_tasks}: training "
+                "diverged; lower the inner or outer learning rate"
+            )
+
+    def _tasks_that_are_not_finite(self) -> list:
+        """Returns names, or numbers, of tasks by the last step's gradients."""
+        optimizer = self.model.optimizer
+        gramian = getattr(optimizer, "last_gramian", None)
+        if (
+            gramian is None
+            or inner_optimizer.loss_scale(optimizer.inner_optimizer) is not None
+        ):
+            return []
+        # A gradient that is not finite has no finite length.
+        bad = np.flatnonzero(~np.isfinite(np.diagonal(gramian.numpy())))
+        names = getattr(self.model, "task_names", None)
+        return [names[task] if names else int(task) for task in bad]
