@@ -32,6 +32,7 @@ class ReplicasTest(parameterized.TestCase):
         ("plain", {"optimizer": None}),
         ("surgery", {}),
         ("parts", {"gradient_parts": 2}),
+        ("curvature", {"measure_curvature": True}),
         *(
             (name, {"weighting": name})
             for name in ("dwa", "famo", "gradnorm", "uncertainty")
@@ -51,6 +52,10 @@ class ReplicasTest(parameterized.TestCase):
                 values, histories[1][name], rtol=1e-5, err_msg=name
             )
         cases.assert_same_variables(*models, rtol=1e-4, atol=1e-6)
+        if "measure_curvature" in arguments:
+            one, two = (model.last_curvature.numpy() for model in models)
+            self.assertGreater(one[0], 0)
+            np.testing.assert_allclose(one, two, rtol=1e-3)
 
 
 class CompilerTest(absltest.TestCase):
