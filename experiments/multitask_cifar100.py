@@ -20,6 +20,7 @@ from absl import flags
 
 from experiments import (
     cli,
+    conflict_plots,
     multitask_data,
     multitask_methods,
     multitask_report,
@@ -129,7 +130,7 @@ def main() -> None:
         f"{first.num_classes} classes, {len(first.images)} images of each to "
         f"train on.\nWriting to {folder.path}"
     )
-    rows, curves = [], {}
+    rows, curves, conflict_curves = [], {}, {}
     for number, name in enumerate(methods, start=1):
         method = multitask_methods.METHODS[name]
         settings = method.settings(**overrides)
@@ -138,6 +139,14 @@ def main() -> None:
             name, method, settings, data, budget, folder
         )
         curves[name] = outcome["curve"]
+        if outcome["conflicts"]:
+            conflict_curves[method.title] = outcome["curve"]
+        if outcome["cosines"]:
+            conflict_plots.draw_cosines(
+                outcome["cosines"],
+                splits.task_names,
+                folder.path / name / "cosines.png",
+            )
         rows += [
             {
                 "experiment": "multitask_cifar100",
@@ -166,6 +175,10 @@ def main() -> None:
         ]
         folder.write_results(rows)
     multitask_report.draw(rows, curves, folder.path)
+    if conflict_curves:
+        conflict_plots.draw_conflicts(
+            conflict_curves, folder.path / "conflicts.png"
+        )
     print()
     print(multitask_report.table(rows))
     print(f"\nResults, plots, logs and models are in {folder.path}")

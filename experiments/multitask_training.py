@@ -56,8 +56,9 @@ def run_method(
     Returns:
         `"splits"`: for each split its scores, `"conflicts"`: how much the
         gradients of the tasks did, as means over training, or None if the
-        method does not look at them, `"curve"`: one dict an epoch, `"seconds"`
-        of training; as written to `<name>/outcome.json`.
+        method does not look at them, `"cosines"`: of each two tasks' gradients
+        in the last epoch, or None likewise, `"curve"`: one dict an epoch,
+        `"seconds"` of training; as written to `<name>/outcome.json`.
 
     Raises:
         DivergenceError: if the loss becomes NaN.
@@ -77,7 +78,7 @@ def run_method(
         seed=data.seed,
     )
     _make_variables(model, data)
-    monitors: list[keras.callbacks.Callback] = []
+    monitors = []
     if method.aggregator is not None:
         monitors.append(training.ConflictMonitor())
     progress = resumable_fit.fit(
@@ -97,6 +98,10 @@ def run_method(
         }
         if monitors
         else None,
+        # A run that was stopped after its last step has seen none.
+        "cosines": next(
+            (m.cosines.tolist() for m in monitors if m.cosines.ndim), None
+        ),
         "splits": {
             split: _evaluate(model, data, split) for split in budget.eval_splits
         },

@@ -63,7 +63,9 @@ class CommandTest(parameterized.TestCase):
             self.assertEqual(row["augmentation"], "none")
         for name in (
             "accuracy.png",
+            "conflicts.png",
             "curves.png",
+            "pcgrad/cosines.png",
             "pcgrad/model.keras",
             "pcgrad/tensorboard",
         ):

@@ -88,6 +88,12 @@ class RunMethodTest(parameterized.TestCase):
             )
         self.assertGreater(outcome["splits"]["test"]["accuracy"]["mean"], 0.8)
         self.assertBetween(outcome["conflicts"]["conflicting_pairs"], 0, 1)
+        cosines = np.array(outcome["cosines"])
+        np.testing.assert_allclose(np.diag(cosines), 1, rtol=1e-6)
+        self.assertAlmostEqual(
+            np.mean(cosines[np.triu_indices(len(cosines), 1)]),
+            outcome["curve"][-1]["gradient_cosine"],
+        )
         self.assertEqual([p["step"] for p in outcome["curve"]], [20, 40])
         # One accuracy in the place of one for each task.
         self.assertContainsSubset(
