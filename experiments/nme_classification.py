@@ -19,7 +19,14 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli, nme_methods, nme_report, nme_training, run_folder
+from experiments import (
+    cli,
+    learner_training,
+    nme_methods,
+    nme_report,
+    nme_training,
+    run_folder,
+)
 from tfmeta import tasks
 
 _DATASETS = ("glyphs", "omniglot")
@@ -99,9 +106,9 @@ _FILTERS = flags.DEFINE_integer(
 )
 _EVAL_SPLITS = flags.DEFINE_list(
     "eval_splits",
-    list(nme_training.SPLITS),
-    f"Comma-separated list of {', '.join(nme_training.SPLITS)}: which tasks to "
-    "evaluate on. Settings are to be chosen without meta-test.",
+    list(learner_training.SPLITS),
+    f"Comma-separated list of {', '.join(learner_training.SPLITS)}: which "
+    "tasks to evaluate on. Settings are to be chosen without meta-test.",
 )
 _EVAL_TASKS = flags.DEFINE_integer(
     "eval_tasks", 600, "Tasks to evaluate on, of each split.", lower_bound=2
@@ -140,7 +147,7 @@ _RATES = [
 def main() -> None:
     """Trains and evaluates the methods, and writes what came of it."""
     methods = cli.chosen(_METHODS, nme_methods.METHODS)
-    eval_splits = cli.chosen(_EVAL_SPLITS, nme_training.SPLITS)
+    eval_splits = cli.chosen(_EVAL_SPLITS, learner_training.SPLITS)
     folder = run_folder.RunFolder(out("nme_classification"), config())
     splits = _load_splits()
     problem = nme_training.Problem(
@@ -151,7 +158,7 @@ def main() -> None:
         queries=_QUERIES.value,
         seed=_SEED.value,
     )
-    budget = nme_training.Budget(
+    budget = learner_training.Budget(
         steps=_STEPS.value,
         steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
         meta_batch_size=_META_BATCH_SIZE.value,
