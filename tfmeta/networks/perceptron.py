@@ -11,6 +11,7 @@ def mlp(
     *,
     hidden: Sequence[int] = (40, 40),
     activation: str = "relu",
+    encoder: Sequence[keras.Layer] = (),
 ) -> keras.Model:
     """Builds MAML's sinusoid network (Finn et al. 2017, section 5.1).
 
@@ -21,12 +22,16 @@ def mlp(
         output_size: features of a prediction.
         hidden: units of each hidden layer.
         activation: activation of the hidden layers.
+        encoder: layers to put before them, such as variational ones that no
+            inner loop adapts (`MAML(..., adapted=["hidden*", "head"])`).
 
     Returns:
         A built Keras model: `[batch, input_size]` to `[batch, output_size]`.
     """
     inputs = keras.Input((input_size,), name="features")
     values = inputs
+    for layer in encoder:
+        values = layer(values)
     for number, units in enumerate(hidden, start=1):
         values = keras.layers.Dense(
             units, activation=activation, name=f"hidden{number}"

@@ -1,8 +1,9 @@
 """Task distributions: what comes in.
 
 Labelled images, from a source of ours or from your own arrays or folder, are
-`ImageClasses`; `sample_episodes` draws few-shot tasks from them. Tasks with
-images of their own, to be learned together, are `TaskSplits`.
+`ImageClasses`; `sample_episodes` draws few-shot tasks from them, and
+`sample_sinusoids` tasks of regression from nothing. Tasks with images of their
+own, to be learned together, are `TaskSplits`.
 """
 
 from tfmeta.tasks.cifar100 import load_cifar100
@@ -17,6 +18,7 @@ from tfmeta.tasks.image_folder import (
 )
 from tfmeta.tasks.omniglot import SPLITS as OMNIGLOT_SPLITS
 from tfmeta.tasks.omniglot import load_omniglot
+from tfmeta.tasks.sinusoid import sample_sinusoids
 from tfmeta.tasks.task_splits import TaskSplits
 
 __all__ = [
@@ -34,4 +36,5 @@ __all__ = [
     "load_images",
     "load_omniglot",
     "sample_episodes",
+    "sample_sinusoids",
 ]

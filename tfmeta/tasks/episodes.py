@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.tasks import image_classes
+from tfmeta.tasks import arguments, image_classes
 
 CONSTRUCTIONS = ("mutually_exclusive", "fixed_label_per_class", "fixed_groups")
 
@@ -16,12 +16,13 @@ class Episode(NamedTuple):
     """One task, or with a leading axis a batch of tasks.
 
     Attributes:
-        support_x: what the learner adapts to: float32 images
+        support_x: what the learner adapts to: float32 inputs, such as images
             `[ways * shots, H, W, C]`.
-        support_y: their labels, int32 `[ways * shots]`, 0 to `ways - 1`.
-        query_x: what it is then judged on: float32 images
+        support_y: their labels, int32 `[ways * shots]`, 0 to `ways - 1`; or
+            float32 targets `[shots, outputs]` of a regression.
+        query_x: what it is then judged on: float32 inputs, such as images
             `[ways * queries, H, W, C]`.
-        query_y: their labels, int32 `[ways * queries]`.
+        query_y: their labels, int32 `[ways * queries]`, or targets.
     """
 
     support_x: tf.Tensor
@@ -209,16 +210,8 @@ def _check(
             f"construction: expected one of {', '.join(CONSTRUCTIONS)}, got "
             f"{construction!r}"
         )
-    for argument, size in sizes.items():
-        if size < 1:
-            raise errors.InputError(
-                f"{argument}: expected a positive number, got {size}"
-            )
-    for argument, number in numbers.items():
-        if not 0 <= number < 2**63:
-            raise errors.InputError(
-                f"{argument}: expected 0 to 2**63 - 1, got {number}"
-            )
+    arguments.check_sizes(**sizes)
+    arguments.check_numbers(**numbers)
     if sizes["ways"] > classes.num_classes:
         raise errors.InputError(
             f"ways: expected at most {classes.num_classes}, the number of "
