@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from experiments import resumable_fit, run_folder
+from experiments import conflicts, resumable_fit, run_folder
 from tfmeta import learners, training
 
 _VALIDATION_BATCHES = 5
@@ -92,7 +92,9 @@ def run_learner(
 
     Returns:
         `"splits"`: for each split its scores, `"curve"`: one dict an epoch,
-        `"seconds"` of training, and what `examine` returned; as written to
+        `"seconds"` of training, `"conflicts"`: how much the gradients of the
+        tasks did, as means over training, or None if the optimizer does not
+        look at them, and what `examine` returned; as written to
         `<name>/outcome.json`.
 
     Raises:
@@ -115,9 +117,11 @@ def run_learner(
         validation_data=_meta_batches(
             problem.validation_episodes(), budget
         ).take(_VALIDATION_BATCHES),
+        callbacks=conflicts.monitors(learner),
     )
     outcome = {
         **progress,
+        "conflicts": conflicts.means(progress["curve"]),
         "splits": {
             split: _evaluate(learner, problem, budget, split, metric)
             for split in budget.eval_splits

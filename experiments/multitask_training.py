@@ -9,15 +9,15 @@ from typing import Any
 import keras
 
 from experiments import (
+    conflicts,
     multitask_data,
     multitask_methods,
     resumable_fit,
     run_folder,
 )
-from tfmeta import multitask, training
+from tfmeta import multitask
 
 SPLITS = ("validation", "test")
-CONFLICTS = ("conflicting_pairs", "gradient_cosine", "magnitude_similarity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +78,7 @@ def run_method(
         seed=data.seed,
     )
     _make_variables(model, data)
-    monitors = []
-    if method.aggregator is not None:
-        monitors.append(training.ConflictMonitor())
+    monitors = conflicts.monitors(model)
     progress = resumable_fit.fit(
         model,
         folder.path / name,
@@ -92,12 +90,7 @@ def run_method(
     )
     outcome = {
         **progress,
-        "conflicts": {
-            key: statistics.mean(point[key] for point in progress["curve"])
-            for key in CONFLICTS
-        }
-        if monitors
-        else None,
+        "conflicts": conflicts.means(progress["curve"]),
         # A run that was stopped after its last step has seen none.
         "cosines": next(
             (m.cosines.tolist() for m in monitors if m.cosines.ndim), None

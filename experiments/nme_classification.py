@@ -21,6 +21,7 @@ from absl import flags
 
 from experiments import (
     cli,
+    conflict_plots,
     learner_training,
     nme_methods,
     nme_report,
@@ -172,7 +173,7 @@ def main() -> None:
         f"{_WAYS.value}-way {_SHOTS.value}-shot, {_CONSTRUCTION.value}.\n"
         f"Writing to {folder.path}"
     )
-    rows, curves = [], {}
+    rows, curves, conflict_curves = [], {}, {}
     for number, name in enumerate(methods, start=1):
         method = nme_methods.METHODS[name]
         settings = method.settings(**_overrides())
@@ -181,6 +182,8 @@ def main() -> None:
             name, method, settings, problem, budget, folder
         )
         curves[name] = outcome["curve"]
+        if outcome.get("conflicts"):
+            conflict_curves[method.title] = outcome["curve"]
         rows += [
             {
                 "experiment": "nme_classification",
@@ -200,6 +203,7 @@ def main() -> None:
                     shots=_SHOTS.value,
                     split=split,
                 ),
+                "conflicts": outcome.get("conflicts"),
                 "seconds": outcome["seconds"],
                 "settings": dataclasses.asdict(settings),
             }
@@ -207,6 +211,10 @@ def main() -> None:
         ]
         folder.write_results(rows)
     nme_report.draw(rows, curves, folder.path)
+    if conflict_curves:
+        conflict_plots.draw_conflicts(
+            conflict_curves, folder.path / "conflicts.png"
+        )
     print()
     print(nme_report.table(rows))
     print(f"\nResults, plots, logs and learners are in {folder.path}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tfmeta import layers, learners, networks, regularizers
+from tfmeta import layers, learners, networks, optimizers, regularizers
 
 # At a small inner learning rate MAML memorizes; at larger ones it does so less.
 _MAML_DEFAULTS = {
@@ -77,11 +77,14 @@ class Method:
         build: `(settings, ways, image_shape, seed)` to an uncompiled learner.
         defaults: its settings, where they differ from those of `Settings` or
             are of this method alone.
+        aggregator: the class of the optimizer that combines the gradients of a
+            meta-batch's tasks; if None, the outer loop takes their mean.
     """
 
     title: str
     build: Callable[[Settings, int, tuple[int, ...], int], learners.MAML]
     defaults: dict[str, Any]
+    aggregator: type[optimizers.TaskGradientOptimizer] | None = None
 
     def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
@@ -97,7 +100,12 @@ class Method:
 
 
 def compile_learner(
-    learner: learners.MAML, settings: Settings, *, steps: int
+    learner: learners.MAML,
+    settings: Settings,
+    *,
+    steps: int,
+    aggregator: type[optimizers.TaskGradientOptimizer] | None = None,
+    seed: int = 0,
 ) -> None:
     """Compiles a learner for classification.
 
@@ -108,6 +116,8 @@ def compile_learner(
         learner: what to compile.
         settings: the outer loop's.
         steps: outer steps of the whole run, over which the rate falls.
+        aggregator: see `Method`.
+        seed: fixes the aggregator's own draws.
     """
     rate = settings.outer_learning_rate
     if settings.outer_schedule == "cosine":
@@ -119,6 +129,9 @@ def compile_learner(
     adapted = learner.adapted_weights()
     if len(adapted) < len(learner.network.trainable_variables):
         optimizer.exclude_from_weight_decay(adapted)
+    if aggregator is not None:
+        # The mean, since a meta-batch is a sample of tasks.
+        optimizer = aggregator(optimizer, reduction="mean", seed=seed)
     learner.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -225,5 +238,14 @@ METHODS = {
         "control + weight decay",
         _head_only,
         _REGULARIZED_DEFAULTS | {"weight_decay": 0.1},
+    ),
+    "maml_pcgrad": Method(
+        "MAML + PCGrad", _maml, _MAML_DEFAULTS, optimizers.PCGrad
+    ),
+    "control_pcgrad": Method(
+        "control + PCGrad",
+        _head_only,
+        _REGULARIZED_DEFAULTS,
+        optimizers.PCGrad,
     ),
 }

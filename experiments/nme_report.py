@@ -85,6 +85,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     notes = [_NOTE]
     if {"control", "mr_maml_w"} <= {row["method"] for row in rows}:
         notes.append(_CONTROL_NOTE)
+    notes += _conflict_notes(rows)
     return "\n".join(
         [
             f"Accuracy in % with its 95% interval; chance is "
@@ -96,6 +97,22 @@ def table(rows: list[dict[str, Any]]) -> str:
             *notes,
         ]
     )
+
+
+def _conflict_notes(rows: list[dict[str, Any]]) -> list[str]:
+    """Returns a line for each method that looked at its tasks' gradients."""
+    shares = {
+        nme_methods.METHODS[row["method"]].title: row["conflicts"][
+            "conflicting_pairs"
+        ]
+        for row in rows
+        if row["conflicts"]
+    }
+    return [
+        f"{title}: {100 * share:.0f} % of the pairs of tasks of a meta-batch "
+        "had gradients in conflict."
+        for title, share in shares.items()
+    ]
 
 
 def draw(

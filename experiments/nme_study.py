@@ -42,7 +42,11 @@ _JOBS = flags.DEFINE_integer(
     "Cells to run side by side; 0 for one per core.",
     lower_bound=0,
 )
-flags.FLAGS.set_default("methods", list(nme_methods.METHODS))
+flags.FLAGS.set_default(
+    "methods",
+    # Surgery on the gradients of tasks is another question than the inner rate.
+    [n for n, method in nme_methods.METHODS.items() if not method.aggregator],
+)
 flags.FLAGS.set_default("eval_splits", ["meta-train", "meta-validation"])
 # What a cell has of its own.
 _CELL_FLAGS = ("methods", "inner_learning_rate", "out")

@@ -76,7 +76,8 @@ def run_method(
 
     Returns:
         `"splits"`: for each split its scores, `"curve"`: one dict an epoch,
-        `"seconds"` of training; as written to `<name>/outcome.json`.
+        `"seconds"` of training, `"conflicts"`, see
+        `learner_training.run_learner`; as written to `<name>/outcome.json`.
 
     Raises:
         DivergenceError: if the loss becomes NaN.
@@ -89,7 +90,13 @@ def run_method(
             problem.splits.meta_train.image_shape,
             problem.seed,
         )
-        nme_methods.compile_learner(learner, settings, steps=budget.steps)
+        nme_methods.compile_learner(
+            learner,
+            settings,
+            steps=budget.steps,
+            aggregator=method.aggregator,
+            seed=problem.seed,
+        )
         return learner
 
     return learner_training.run_learner(

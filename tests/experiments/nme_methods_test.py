@@ -3,14 +3,16 @@
 from absl.testing import absltest, parameterized
 
 from experiments import nme_methods
-from tfmeta import layers, regularizers
+from tfmeta import layers, optimizers, regularizers
 
 
 def _build(name, **overrides):
     method = nme_methods.METHODS[name]
     settings = method.settings(filters=4, **overrides)
     learner = method.build(settings, 3, (16, 16, 1), 0)
-    nme_methods.compile_learner(learner, settings, steps=10)
+    nme_methods.compile_learner(
+        learner, settings, steps=10, aggregator=method.aggregator
+    )
     return learner
 
 
@@ -60,6 +62,16 @@ class MethodsTest(parameterized.TestCase):
                 ),
                 kind,
             )
+
+    @parameterized.parameters("maml", "control")
+    def test_surgery_is_all_that_differs(self, name):
+        plain, surgery = _build(name), _build(f"{name}_pcgrad")
+        self.assertIsInstance(surgery.optimizer, optimizers.PCGrad)
+        self.assertEqual(surgery.optimizer.get_config()["reduction"], "mean")
+        configs = [learner.get_config() for learner in (plain, surgery)]
+        for config in configs:
+            del config["network"], config["name"]
+        self.assertEqual(*configs)
 
     def test_taml_regularizes_tasks(self):
         regularizer = _build("taml")._task_regularizer
