@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from experiments import method_settings
 from tfmeta import layers, multitask, networks, optimizers
 
 OPTIMIZERS = ("adam", "sgd")
@@ -68,13 +69,11 @@ class Method:
 
     def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
-        said = {
-            name: value
-            for name, value in overrides.items()
-            if value is not None
-            and (name in self.defaults or name not in _OPTIONAL)
-        }
-        return Settings(**self.defaults | said)
+        return Settings(
+            **method_settings.override(
+                self.defaults, overrides, optional=_OPTIONAL
+            )
+        )
 
     def build(
         self, settings: Settings, tasks: Tasks, *, steps: int, seed: int

@@ -23,6 +23,7 @@ from experiments import (
     cli,
     conflict_plots,
     learner_training,
+    method_settings,
     nme_methods,
     nme_report,
     nme_training,
@@ -117,7 +118,7 @@ _EVAL_TASKS = flags.DEFINE_integer(
 _OUTER_SCHEDULE = flags.DEFINE_enum(
     "outer_schedule",
     None,
-    nme_methods.OUTER_SCHEDULES,
+    method_settings.OUTER_SCHEDULES,
     "Whether the outer learning rate falls to zero as half a cosine over the "
     "run, or stays; cosine.",
 )

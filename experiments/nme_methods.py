@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from experiments import method_settings
 from tfmeta import layers, learners, networks, optimizers, regularizers
 
 # At a small inner learning rate MAML memorizes; at larger ones it does so less.
@@ -22,7 +23,6 @@ _REGULARIZED_DEFAULTS = {
     "outer_learning_rate": 1e-2,
 }
 _FIXED_PRIOR = layers.NormalPrior()
-OUTER_SCHEDULES = ("cosine", "constant")
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {
     "beta",
@@ -43,10 +43,8 @@ class Settings:
         test_inner_steps: the same at test.
         outer_learning_rate: learning rate of Adam in the outer loop, at the
             start.
-        outer_schedule: one of `OUTER_SCHEDULES`: whether that rate falls to
-            zero as half a cosine over the run, or stays.
-        weight_decay: decoupled weight decay, as AdamW's: a step takes this
-            times the outer learning rate of a weight.
+        outer_schedule: of that rate, see `method_settings.outer_optimizer`.
+        weight_decay: likewise.
         beta: weight of the KL divergence, summed over weights (W), averaged
             over activations (A).
         initial_scale: standard deviation of q(theta) at the start.
@@ -88,13 +86,9 @@ class Method:
 
     def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
-        said = {
-            name: value
-            for name, value in overrides.items()
-            if value is not None
-            and (name in self.defaults or name not in _OPTIONAL)
-        }
-        chosen = self.defaults | said
+        chosen = method_settings.override(
+            self.defaults, overrides, optional=_OPTIONAL
+        )
         chosen.setdefault("test_inner_steps", 2 * chosen["inner_steps"])
         return Settings(**chosen)
 
@@ -109,9 +103,6 @@ def compile_learner(
 ) -> None:
     """Compiles a learner for classification.
 
-    Weight decay acts on the weights that the inner loop leaves alone, or on
-    all of them where it leaves none.
-
     Args:
         learner: what to compile.
         settings: the outer loop's.
@@ -119,16 +110,13 @@ def compile_learner(
         aggregator: see `Method`.
         seed: fixes the aggregator's own draws.
     """
-    rate = settings.outer_learning_rate
-    if settings.outer_schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
-    optimizer = keras.optimizers.Adam(
-        rate,
-        weight_decay=settings.weight_decay or None,
+    optimizer = method_settings.outer_optimizer(
+        learner,
+        learning_rate=settings.outer_learning_rate,
+        schedule=settings.outer_schedule,
+        weight_decay=settings.weight_decay,
+        steps=steps,
     )
-    adapted = learner.adapted_weights()
-    if len(adapted) < len(learner.network.trainable_variables):
-        optimizer.exclude_from_weight_decay(adapted)
     if aggregator is not None:
         # The mean, since a meta-batch is a sample of tasks.
         optimizer = aggregator(optimizer, reduction="mean", seed=seed)
