@@ -351,7 +351,8 @@ class Learner(keras.Model, abc.ABC):
                 adaptation; `evaluate` reports each also as
                 `<name>_before_adaptation` and `<name>_with_other_support`.
             jit_compile: whether XLA compiles the steps. By default it does
-                where it is fast: under the `"vectorize"` mapping.
+                where it is fast, under the `"vectorize"` mapping, unless
+                operations are to be deterministic.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
@@ -360,7 +361,10 @@ class Learner(keras.Model, abc.ABC):
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
         if jit_compile is None:
-            jit_compile = self._resolved_mapping == "vectorize"
+            # "auto" leaves XLA out where operations have to be deterministic.
+            jit_compile = (
+                "auto" if self._resolved_mapping == "vectorize" else False
+            )
         super().compile(
             optimizer=optimizer,
             loss=loss,
