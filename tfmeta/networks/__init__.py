@@ -4,6 +4,7 @@ from tfmeta.networks.attention import mtan
 from tfmeta.networks.cifar_multitask import task_networks
 from tfmeta.networks.convolutional import conv4
 from tfmeta.networks.perceptron import mlp
+from tfmeta.networks.pose import pose_encoder, pose_regressor
 from tfmeta.networks.routing import routing_networks
 from tfmeta.networks.sharing import hard_sharing, join_tasks
 
@@ -13,6 +14,8 @@ __all__ = [
     "join_tasks",
     "mlp",
     "mtan",
+    "pose_encoder",
+    "pose_regressor",
     "routing_networks",
     "task_networks",
 ]

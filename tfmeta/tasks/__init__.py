@@ -2,8 +2,9 @@
 
 Labelled images, from a source of ours or from your own arrays or folder, are
 `ImageClasses`; `sample_episodes` draws few-shot tasks from them, and
-`sample_sinusoids` tasks of regression from nothing. Tasks with images of their
-own, to be learned together, are `TaskSplits`.
+`sample_sinusoids` tasks of regression from nothing. Objects that MuJoCo renders
+are `PoseObjects`, whose pose `sample_pose_episodes` asks for. Tasks with images
+of their own, to be learned together, are `TaskSplits`.
 """
 
 from tfmeta.tasks.cifar100 import load_cifar100
@@ -18,6 +19,12 @@ from tfmeta.tasks.image_folder import (
 )
 from tfmeta.tasks.omniglot import SPLITS as OMNIGLOT_SPLITS
 from tfmeta.tasks.omniglot import load_omniglot
+from tfmeta.tasks.pose import (
+    PoseObjects,
+    PoseSplits,
+    load_pose,
+    sample_pose_episodes,
+)
 from tfmeta.tasks.sinusoid import sample_sinusoids
 from tfmeta.tasks.task_splits import TaskSplits
 
@@ -26,6 +33,8 @@ __all__ = [
     "OMNIGLOT_SPLITS",
     "Episode",
     "ImageClasses",
+    "PoseObjects",
+    "PoseSplits",
     "Splits",
     "TaskSplits",
     "list_images",
@@ -35,6 +44,8 @@ __all__ = [
     "load_image_folder",
     "load_images",
     "load_omniglot",
+    "load_pose",
     "sample_episodes",
+    "sample_pose_episodes",
     "sample_sinusoids",
 ]

@@ -4,7 +4,7 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,16 +96,24 @@ def parse_off(content: bytes) -> Mesh:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise MeshError("it is no text, as an OFF file is") from None
-    lines = list(_tokens(text))
-    header = lines.pop(0) if lines else []
-    if not header or header[0] != "OFF":
+    lines = [
+        line
+        for whole in text.splitlines()
+        if (line := whole.partition("#")[0].strip())
+    ]
+    keyword, *counts = (lines.pop(0) if lines else "").split()[:3] or [""]
+    if keyword != "OFF":
+        raise MeshError(f"expected OFF at its beginning, got {keyword[:20]!r}")
+    # The counts are on the same line or on the next.
+    if not counts and lines:
+        counts = lines.pop(0).split()[:2]
+    if len(counts) != 2 or not all(map(str.isdecimal, counts)):
         raise MeshError(
-            f"expected OFF at its beginning, got {' '.join(header)[:20]!r}"
+            "expected the numbers of vertices and faces after OFF, got "
+            f"{' '.join(counts)[:40]!r}"
         )
-    # The counts are on a line of their own, or on that of OFF.
-    counts = header[1:] or (lines.pop(0) if lines else [])
-    num_vertices, num_faces = _integers(counts[:2], "counts", expected=2)
-    if min(num_vertices, num_faces) < 1:
+    num_vertices, num_faces = map(int, counts)
+    if num_vertices < 1 or num_faces < 1:
         raise MeshError(
             f"expected vertices and faces, got {num_vertices} and {num_faces}"
         )
@@ -114,15 +122,14 @@ def parse_off(content: bytes) -> Mesh:
             f"expected {num_vertices} vertices and {num_faces} faces, a line "
             f"each, got {len(lines)} lines"
         )
-    vertices = _vertices(lines[:num_vertices])
-    triangles = np.array(
-        [
-            triangle
-            for line in lines[num_vertices:]
-            for triangle in _triangles(line)
-        ],
-        np.int64,
-    )
+    vertices = _table(lines[:num_vertices], "vertices", np.float64)
+    if vertices.shape[1] != 3:
+        raise MeshError(
+            f"expected vertices of 3 coordinates, got {vertices.shape[1]}"
+        )
+    if not np.isfinite(vertices).all():
+        raise MeshError("a coordinate is not finite")
+    triangles = _triangles(lines[num_vertices:])
     if triangles.min() < 0 or triangles.max() >= num_vertices:
         raise MeshError(
             f"a face has a vertex that is not one of 0 to {num_vertices - 1}"
@@ -131,50 +138,39 @@ def parse_off(content: bytes) -> Mesh:
     return Mesh(vertices[used], triangles.reshape([-1, 3]).astype(np.int32))
 
 
-def _tokens(text: str) -> Iterator[list[str]]:
-    for line in text.splitlines():
-        tokens = line.partition("#")[0].split()
-        if tokens:
-            yield tokens
-
-
-def _integers(tokens: list[str], what: str, *, expected: int) -> list[int]:
-    try:
-        integers = [int(token) for token in tokens]
-    except ValueError:
-        integers = []
-    if len(integers) != expected:
-        raise MeshError(
-            f"expected {expected} integers as {what}, got "
-            f"{' '.join(tokens)[:40]!r}"
-        )
-    return integers
-
-
-def _vertices(lines: list[list[str]]) -> np.ndarray:
-    for number, line in enumerate(lines):
-        if len(line) != 3:
+def _triangles(lines: list[str]) -> np.ndarray:
+    """Returns the triangles `[F, 3]` of faces; sorted by their corners."""
+    by_corners: dict[str, list[str]] = {}
+    for line in lines:
+        by_corners.setdefault(line.split(None, 1)[0], []).append(line)
+    triangles = []
+    for corners, faces in by_corners.items():
+        # After the vertices there may be a colour.
+        most = len(faces[0].split()) - 1
+        if not corners.isdecimal() or not 3 <= int(corners) <= most:
             raise MeshError(
-                f"expected 3 coordinates of vertex {number}, got "
-                f"{' '.join(line)[:40]!r}"
+                "expected a face's number of vertices, 3 or more, and as many "
+                f"vertices, got {faces[0][:40]!r}"
             )
+        columns = range(1, int(corners) + 1)
+        table = _table(faces, "faces", np.int64, columns)
+        triangles += [
+            table[:, [0, second, second + 1]]
+            for second in range(1, len(columns) - 1)
+        ]
+    return np.concatenate(triangles)
+
+
+def _table(
+    lines: list[str],
+    what: str,
+    dtype: type,
+    columns: Sequence[int] | None = None,
+) -> np.ndarray:
     try:
-        vertices = np.array(lines, np.float64)
-    except ValueError:
-        vertices = np.array([np.nan])
-    if not np.isfinite(vertices).all():
-        raise MeshError("a coordinate is no finite number")
-    return vertices
-
-
-def _triangles(line: list[str]) -> Iterator[list[int]]:
-    corners = _integers(line[:1], "a face's number of vertices", expected=1)[0]
-    if corners < 3:
-        raise MeshError(f"expected faces of 3 vertices or more, got {corners}")
-    # After them there may be a colour.
-    face = _integers(line[1 : corners + 1], "a face", expected=corners)
-    for second, third in zip(face[1:], face[2:], strict=False):
-        yield [face[0], second, third]
+        return np.loadtxt(lines, dtype, usecols=columns, ndmin=2)
+    except ValueError as error:
+        raise MeshError(f"its {what} are no table: {error}") from None
 
 
 def _in_folder(
@@ -226,7 +222,12 @@ def _name(parts: Iterable[str]) -> str | None:
     parts = list(parts)
     stem, dot, suffix = parts[-1].rpartition(".")
     hidden = any(part.startswith((".", "__MACOSX")) for part in parts[-2:])
-    if len(parts) < 2 or hidden or not (stem and dot) or suffix.lower() != "off":
+    if (
+        len(parts) < 2
+        or hidden
+        or not (stem and dot)
+        or suffix.lower() != "off"
+    ):
         return None
     return f"{parts[-2]}/{stem}"
 

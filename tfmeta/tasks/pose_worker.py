@@ -4,23 +4,23 @@ Mesa, which draws where there is no GPU, and TensorFlow each bring an LLVM, and
 in one process the two crash. So this imports neither TensorFlow nor, but for
 what it is given, anything of this library.
 
-It takes the size of the images as its argument, and arrays in NumPy's format
-from its input: for each object the angles, vertices and triangles of a mesh,
-and the parts of a composed object, as `pose_renderer` says. To its output it
-writes a message, empty if all went well, once it is ready; and for each object
-a message and the images.
+Its argument is the size of the images. From its input it takes for each object
+the arguments of `_Stage.render`, as `send` writes them. To its output it writes
+a `message`, empty if all is well: one once it is ready or gives up, and one for
+each object, with its `images`.
 """
 
+import io
 import os
 import sys
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
 # Of the angles: how far the camera looks down, in degrees; and lengths, in
 # those of an object's longest side.
 _ELEVATION = -45.0
-_DISTANCE = 2.4
+_DISTANCE = 2.3
 _LOOK_AT = (0.0, 0.0, 0.35)
 
 # Each pixel is the mean of a square of this side, as antialiasing; that of
@@ -36,11 +36,11 @@ _SCENE = """
     <quality shadowsize="0" offsamples="0"/>
   </visual>
   <default><geom contype="0" conaffinity="0"/></default>
-  <asset><material name="table" specular="0" reflectance="0"/></asset>
+  <asset><material name="table" specular="0" rgba=".15 .15 .15 1"/></asset>
   <worldbody>
     <light directional="true" dir="0 0 -1" diffuse=".5 .5 .5"
       castshadow="false"/>
-    <geom type="plane" size="10 10 1" material="table" rgba=".5 .5 .5 1"/>
+    <geom type="plane" size="10 10 1" material="table"/>
     <body name="object" mocap="true"/>
   </worldbody>
 </mujoco>
@@ -69,7 +69,18 @@ class _Stage:
         self._camera.azimuth = 90.0
 
     def render(self, angles, vertices, triangles, parts) -> np.ndarray:
-        """Returns an object's images `[len(angles), size, size]`, uint8."""
+        """Renders an object: a mesh, or parts.
+
+        Args:
+            angles: `[R]`, radians, by which it is turned about z.
+            vertices: of a mesh, `[V, 3]`.
+            triangles: of a mesh, `[F, 3]`.
+            parts: MuJoCo's primitives, `[P, 12]`: type, size, position,
+                quaternion, grey.
+
+        Returns:
+            Images `[R, size, size]`, uint8.
+        """
         mujoco = self._mujoco
         model = self._compile(vertices, triangles, parts)
         data = mujoco.MjData(model)
@@ -139,15 +150,41 @@ def _shrink(pixels: np.ndarray) -> np.ndarray:
     return np.round(blocks.mean((1, 3), np.float32)).astype(np.uint8)
 
 
-def _write(stream: BinaryIO, *arrays: np.ndarray) -> None:
-    for array in arrays:
-        np.lib.format.write_array(stream, array, allow_pickle=False)
+def send(stream: IO[bytes], **arrays: np.ndarray) -> None:
+    """Writes named arrays to a pipe."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    stream.write(len(content).to_bytes(8, "little"))
+    stream.write(content)
     stream.flush()
 
 
-def _message(error: Exception | None = None) -> np.ndarray:
+def receive(stream: IO[bytes]) -> dict[str, np.ndarray]:
+    """Reads what `send` wrote.
+
+    Raises:
+        EOFError: if it broke off.
+    """
+    size = int.from_bytes(_read(stream, 8), "little")
+    with np.load(
+        io.BytesIO(_read(stream, size)), allow_pickle=False
+    ) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _answer(
+    error: Exception | None = None, **arrays: np.ndarray
+) -> dict[str, np.ndarray]:
     text = "" if error is None else str(error) or type(error).__name__
-    return np.frombuffer(text.encode(), np.uint8)
+    return {"message": np.array(text), **arrays}
 
 
 def main() -> None:
@@ -155,25 +192,23 @@ def main() -> None:
     # What libraries print is kept out of the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    size = int(sys.argv[1])
     # What MuJoCo and PyOpenGL raise is not documented and of many kinds.
     try:
-        stage = _Stage(size)
+        stage = _Stage(int(sys.argv[1]))
     except Exception as error:
-        _write(answers, _message(error))
+        send(answers, **_answer(error))
         return
-    _write(answers, _message())
-    while sys.stdin.buffer.peek(1):
-        arrays = [
-            np.lib.format.read_array(sys.stdin.buffer, allow_pickle=False)
-            for _ in range(4)
-        ]
+    send(answers, **_answer())
+    while True:
         try:
-            images = stage.render(*arrays)
+            given = receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            answer = _answer(images=stage.render(**given))
         except Exception as error:
-            _write(answers, _message(error), np.empty([0, size, size]))
-        else:
-            _write(answers, _message(), images)
+            answer = _answer(error)
+        send(answers, **answer)
 
 
 if __name__ == "__main__":
