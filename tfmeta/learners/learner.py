@@ -166,6 +166,17 @@ class Learner(keras.Model, abc.ABC):
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Returns predictions for the queries, and the layers' losses."""
 
+    def _task_regularization(
+        self,
+        adapted: Any,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        run: functional_network.Pass,
+    ) -> list[tf.Tensor]:
+        """Returns further terms of a task's loss in the outer loop."""
+        del adapted, support_x, support_y, run
+        return []
+
     @property
     def takes_class_labels(self) -> bool:
         """Whether the compiled loss is one of integer class labels."""
@@ -556,8 +567,13 @@ class Learner(keras.Model, abc.ABC):
         with self._weight_posteriors().using(shared) as weights:
             adapted = self._adapt(weights, task.support_x, task.support_y, run)
             predictions, layer_losses = self._query(adapted, task.query_x, run)
+            own_losses = self._task_regularization(
+                adapted, task.support_x, task.support_y, run
+            )
         query_loss = self._loss(task.query_y, predictions)
-        regularization = tf.add_n([tf.zeros_like(query_loss), *layer_losses])
+        regularization = tf.add_n(
+            [tf.zeros_like(query_loss), *layer_losses, *own_losses]
+        )
         if self._task_regularizer is not None:
             initial = self._initial_predictions(shared, task)
             regularization += self._task_regularizer.task_loss(
