@@ -1,9 +1,23 @@
-"""Regularizers that are not layers."""
+"""Regularizers that are not layers, and the bound that they rest on."""
 
+from tfmeta.regularizers.pac_bayes import (
+    PosteriorDivergence,
+    even_meta_generalization_bound,
+    meta_generalization_bound,
+    posterior_divergence,
+)
 from tfmeta.regularizers.taml import (
     TAMLEntropy,
     TAMLInequality,
     TaskRegularizer,
 )
 
-__all__ = ["TAMLEntropy", "TAMLInequality", "TaskRegularizer"]
+__all__ = [
+    "PosteriorDivergence",
+    "TAMLEntropy",
+    "TAMLInequality",
+    "TaskRegularizer",
+    "even_meta_generalization_bound",
+    "meta_generalization_bound",
+    "posterior_divergence",
+]
