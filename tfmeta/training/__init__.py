@@ -1,5 +1,6 @@
 """The train step's parts: task gradients, evaluation, checkpoints."""
 
+from tfmeta.training.calibration import Calibration
 from tfmeta.training.callbacks import (
     DivergenceError,
     SaveCheckpoint,
@@ -24,6 +25,7 @@ from tfmeta.training.task_mapping import TASK_MAPPINGS, map_tasks
 
 __all__ = [
     "TASK_MAPPINGS",
+    "Calibration",
     "Checkpoints",
     "ConflictMonitor",
     "ConflictStatistics",

@@ -87,6 +87,7 @@ def evaluate_tasks(
     *,
     tasks: int,
     score: Score = accuracy,
+    on_predictions: Callable[[tf.Tensor, tf.Tensor], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Scores a learner on tasks, one score a task.
@@ -97,6 +98,9 @@ def evaluate_tasks(
             leading task axis of at least two tasks.
         tasks: number of tasks to score, at least 2; the rest is not read.
         score: `(query_y, predictions)` of a meta-batch to scores `[tasks]`.
+        on_predictions: called with `(query_y, predictions)` of each meta-batch,
+            after adaptation: for what is not a score of one task, such as
+            `Calibration.update`.
         on_progress: called with the number of tasks done after each batch.
 
     Returns:
@@ -117,6 +121,9 @@ def evaluate_tasks(
             )
         predictions = learner.predict_queries(episodes)
         scores.append([score(query_y, kind).numpy() for kind in predictions])
+        if on_predictions is not None:
+            left = tasks - done
+            on_predictions(query_y[:left], predictions[0][:left])
         done = min(done + len(query_y), tasks)
         if on_progress is not None:
             on_progress(done)
