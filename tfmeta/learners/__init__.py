@@ -1,6 +1,8 @@
 """Meta-learners: Keras models whose examples are tasks."""
 
+from tfmeta.learners.laplace import LaplacePosterior
 from tfmeta.learners.learner import Learner, QueryPredictions
+from tfmeta.learners.llama import LLAMA
 from tfmeta.learners.maml import MAML
 
-__all__ = ["MAML", "Learner", "QueryPredictions"]
+__all__ = ["LLAMA", "MAML", "LaplacePosterior", "Learner", "QueryPredictions"]

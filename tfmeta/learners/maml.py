@@ -131,8 +131,7 @@ class MAML(learner.Learner):
 
     def adapted_weights(self) -> list[keras.Variable]:
         """Returns the network's variables that the inner loop moves."""
-        variables = self.network.trainable_variables
-        return [variables[index] for index in self._adapted_indices]
+        return self._adapted_of(self.network.trainable_variables)
 
     def get_config(self):
         """Returns the constructor's arguments, serialized."""
@@ -154,6 +153,7 @@ class MAML(learner.Learner):
 
     def _adapt(self, weights, support_x, support_y, run):
         initial = self._network_weights(weights)
+        start = self._adapted_of(initial)
         rates = self._rates(weights)
         features, _ = self._features(initial, support_x, run, 0)
 
@@ -166,7 +166,7 @@ class MAML(learner.Learner):
                     run,
                     call,
                 )
-                loss = self._loss(support_y, predictions)
+                loss = self._inner_loss(support_y, predictions, adapted, start)
             gradients = tape.gradient(
                 loss, adapted, unconnected_gradients="zero"
             )
@@ -179,7 +179,7 @@ class MAML(learner.Learner):
                 )
             ]
 
-        adapted = [initial[index] for index in self._adapted_indices]
+        adapted = start
         if run.training:
             for call in range(self._inner_steps):
                 adapted = inner_step(adapted, call)
@@ -198,6 +198,24 @@ class MAML(learner.Learner):
         features, encoder_losses = self._features(adapted, query_x, run, call)
         predictions, losses = self._run_head(adapted, features, run, call)
         return predictions, encoder_losses + losses
+
+    def _inner_loss(
+        self,
+        support_y: tf.Tensor,
+        predictions: tf.Tensor,
+        adapted: list[tf.Tensor],
+        start: list[tf.Tensor],
+    ) -> tf.Tensor:
+        """Returns what the inner loop descends on.
+
+        Args:
+            support_y: `[support, ...]`.
+            predictions: `[support, ...]`.
+            adapted: the adapted weights that made them.
+            start: the adapted weights before the first step.
+        """
+        del adapted, start
+        return self._loss(support_y, predictions)
 
     def _features(self, weights, inputs, run, call):
         """Runs the layers before the first adapted one, if there are any."""
@@ -224,6 +242,9 @@ class MAML(learner.Learner):
             groups.setdefault(variable.path.rpartition("/")[0], len(groups))
             for variable in self.adapted_weights()
         ]
+
+    def _adapted_of(self, weights):
+        return [weights[index] for index in self._adapted_indices]
 
     def _replace_adapted(self, weights, adapted):
         weights = list(weights)
