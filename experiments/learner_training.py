@@ -58,13 +58,16 @@ class Metric:
     Attributes:
         name: its name in the results.
         score: `(query_y, predictions)` of a meta-batch to scores `[tasks]`.
+        of_logits: whether predictions are logits, whose calibration is measured
+            too.
     """
 
     name: str
     score: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    of_logits: bool = False
 
 
-ACCURACY = Metric("accuracy", training.accuracy)
+ACCURACY = Metric("accuracy", training.accuracy, of_logits=True)
 MSE = Metric("mse", training.squared_error)
 
 
@@ -109,12 +112,12 @@ def run_learner(
     progress = resumable_fit.fit(
         learner,
         folder.path / name,
-        lambda done: _meta_batches(
+        lambda done: meta_batches(
             problem.train_episodes(start=done * budget.meta_batch_size), budget
         ),
         steps=budget.steps,
         steps_per_epoch=budget.steps_per_epoch,
-        validation_data=_meta_batches(
+        validation_data=meta_batches(
             problem.validation_episodes(), budget
         ).take(_VALIDATION_BATCHES),
         callbacks=conflicts.monitors(learner),
@@ -137,14 +140,16 @@ def _evaluate(learner, problem, budget, split, metric) -> dict[str, Any]:
     """Scores a learner on tasks of a split."""
     print(f"Evaluating on {split} tasks")
     progress = keras.utils.Progbar(budget.eval_tasks, unit_name="task")
+    calibration = training.Calibration() if metric.of_logits else None
     evaluation = training.evaluate_tasks(
         learner,
-        _meta_batches(problem.eval_episodes(split), budget),
+        meta_batches(problem.eval_episodes(split), budget),
         tasks=budget.eval_tasks,
         score=metric.score,
+        on_predictions=calibration.update if calibration else None,
         on_progress=progress.update,
     )
-    return {
+    scores: dict[str, Any] = {
         metric.name: dataclasses.asdict(evaluation.adapted),
         f"{metric.name}_before_adaptation": dataclasses.asdict(
             evaluation.initial
@@ -153,9 +158,16 @@ def _evaluate(learner, problem, budget, split, metric) -> dict[str, Any]:
             evaluation.other_support
         ),
     }
+    if calibration is not None:
+        scores["nll"] = dataclasses.asdict(
+            calibration.negative_log_likelihood()
+        )
+        scores["ece"] = calibration.expected_error()
+    return scores
 
 
-def _meta_batches(episodes: tf.data.Dataset, budget: Budget) -> tf.data.Dataset:
+def meta_batches(episodes: tf.data.Dataset, budget: Budget) -> tf.data.Dataset:
+    """Batches tasks as an outer step takes them."""
     return episodes.batch(budget.meta_batch_size, drop_remainder=True).prefetch(
         2
     )

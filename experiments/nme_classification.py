@@ -142,6 +142,8 @@ _RATES = [
         ("initial_scale", "Initial sigma of q(theta)", False),
         ("weight_decay", "Decoupled weight decay", True),
         ("taml_weight", "Weight of TAML's entropy", True),
+        ("prior_precision", "Precision of LLAMA's prior", False),
+        ("curvature_weight", "Weight of LLAMA's log-determinant", True),
     )
 ]
 
@@ -205,6 +207,7 @@ def main() -> None:
                     split=split,
                 ),
                 "conflicts": outcome.get("conflicts"),
+                "pac_bayes": outcome.get("pac_bayes"),
                 "seconds": outcome["seconds"],
                 "settings": dataclasses.asdict(settings),
             }

@@ -27,7 +27,9 @@ _FIXED_PRIOR = layers.NormalPrior()
 _OPTIONAL = {
     "beta",
     "bottleneck_units",
+    "curvature_weight",
     "initial_scale",
+    "prior_precision",
     "taml_weight",
     "weight_decay",
 }
@@ -50,6 +52,8 @@ class Settings:
         initial_scale: standard deviation of q(theta) at the start.
         bottleneck_units: activations of the stochastic bottleneck (A).
         taml_weight: lambda of TAML's entropy reduction.
+        prior_precision: tau of LLAMA.
+        curvature_weight: eta of LLAMA.
         filters: channels of each convolution.
     """
 
@@ -63,6 +67,8 @@ class Settings:
     initial_scale: float = 0.05
     bottleneck_units: int = 64
     taml_weight: float = 0.0
+    prior_precision: float = 0.0
+    curvature_weight: float = 0.0
     filters: int = 64
 
 
@@ -137,6 +143,7 @@ def _maml(
     convolution: Callable[..., keras.Layer] | None = None,
     bottleneck: keras.Layer | None = None,
     posterior_draw: str = "task",
+    learner: Callable[..., learners.MAML] = learners.MAML,
 ) -> learners.MAML:
     network = networks.conv4(
         ways,
@@ -148,7 +155,7 @@ def _maml(
     regularizer = None
     if settings.taml_weight:
         regularizer = regularizers.TAMLEntropy(settings.taml_weight)
-    return learners.MAML(
+    return learner(
         network,
         adapted=adapted,
         inner_learning_rate=settings.inner_learning_rate,
@@ -197,6 +204,22 @@ def _mr_maml_a(settings, ways, image_shape, seed):
     )
 
 
+def _llama(settings, ways, image_shape, seed):
+    return _maml(
+        settings,
+        ways,
+        image_shape,
+        seed,
+        # The curvature of all weights would be too large.
+        adapted="head",
+        learner=functools.partial(
+            learners.LLAMA,
+            prior_precision=settings.prior_precision,
+            curvature_weight=settings.curvature_weight,
+        ),
+    )
+
+
 _head_only = functools.partial(_maml, adapted="head")
 
 METHODS = {
@@ -226,6 +249,12 @@ METHODS = {
         "control + weight decay",
         _head_only,
         _REGULARIZED_DEFAULTS | {"weight_decay": 0.1},
+    ),
+    "llama": Method(
+        "LLAMA",
+        _llama,
+        _REGULARIZED_DEFAULTS
+        | {"prior_precision": 1.0, "curvature_weight": 1e-4},
     ),
     "maml_pcgrad": Method(
         "MAML + PCGrad", _maml, _MAML_DEFAULTS, optimizers.PCGrad

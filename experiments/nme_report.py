@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from experiments import nme_methods
+from experiments import nme_methods, pac_bayes
 
 # (dataset, construction, ways, shots, method) -> accuracy on meta-test tasks.
 # Yin et al. 2020, table 4, and for exclusive tasks Finn et al. 2017, table 1.
@@ -29,7 +29,9 @@ _COLUMNS = (
 _NOTE = """\
 before: without adaptation. other support: with another task's support set.
 A learner that is right there on meta-train tasks has memorized: it does not use
-the support set, and is at chance on meta-test tasks."""
+the support set, and is at chance on meta-test tasks.
+NLL: negative log-likelihood in nats, ECE: expected calibration error; both of
+the predictions after adaptation."""
 _CONTROL_NOTE = """\
 The control is the network of MR-MAML(W) at its settings, without noise and KL:
 what it scores above MAML is owed to the unadapted encoder and the inner rate,
@@ -53,7 +55,10 @@ def paper_accuracy(
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Returns the results as text, a line for each method and split."""
-    header = ["method", "tasks", *(title for title, _ in _COLUMNS), "paper"]
+    header = [
+        *("method", "tasks", *(title for title, _ in _COLUMNS)),
+        *("paper", "NLL", "ECE, %"),
+    ]
     lines = [header]
     for row in rows:
         paper = row["paper"]
@@ -63,6 +68,8 @@ def table(rows: list[dict[str, Any]]) -> str:
                 row["split"],
                 *(_percent(row[key]) for _, key in _COLUMNS),
                 "" if paper is None else f"{100 * paper:.1f}",
+                f"{row['nll']['mean']:.2f}" if "nll" in row else "",
+                f"{100 * row['ece']:.1f}" if "ece" in row else "",
             ]
         )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -86,6 +93,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     if {"control", "mr_maml_w"} <= {row["method"] for row in rows}:
         notes.append(_CONTROL_NOTE)
     notes += _conflict_notes(rows)
+    bounds = {
+        nme_methods.METHODS[row["method"]].title: row["pac_bayes"]
+        for row in rows
+        if row.get("pac_bayes")
+    }
+    notes += [pac_bayes.note(*bound) for bound in bounds.items()]
     return "\n".join(
         [
             f"Accuracy in % with its 95% interval; chance is "

@@ -5,8 +5,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from experiments import learner_training, nme_methods, run_folder
-from tfmeta import tasks
+from experiments import (
+    learner_training,
+    nme_methods,
+    pac_bayes,
+    run_folder,
+)
+from tfmeta import learners, tasks
 
 # Streams of tasks that must not share their episodes.
 _TRAIN_STREAM, _VALIDATION_STREAM, _EVAL_STREAM = range(3)
@@ -77,7 +82,8 @@ def run_method(
     Returns:
         `"splits"`: for each split its scores, `"curve"`: one dict an epoch,
         `"seconds"` of training, `"conflicts"`, see
-        `learner_training.run_learner`; as written to `<name>/outcome.json`.
+        `learner_training.run_learner`, `"pac_bayes"`, see `pac_bayes.measure`,
+        or None if there is no posterior; as written to `<name>/outcome.json`.
 
     Raises:
         DivergenceError: if the loss becomes NaN.
@@ -99,6 +105,20 @@ def run_method(
         )
         return learner
 
+    def bound(learner: learners.Learner) -> dict[str, Any]:
+        if not pac_bayes.has_posterior(learner):
+            return {"pac_bayes": None}
+        print("Measuring what bounds the error on tasks to come")
+        return {
+            "pac_bayes": pac_bayes.measure(
+                learner,
+                learner_training.meta_batches(
+                    problem.eval_episodes("meta-train"), budget
+                ),
+                tasks=budget.eval_tasks,
+            )
+        }
+
     return learner_training.run_learner(
         name,
         build,
@@ -106,4 +126,5 @@ def run_method(
         budget,
         folder,
         metric=learner_training.ACCURACY,
+        examine=bound,
     )

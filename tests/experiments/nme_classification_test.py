@@ -66,13 +66,14 @@ class CommandTest(absltest.TestCase):
 
     def test_a_run_leaves_everything(self):
         result = self.run_command(
-            *_SMALL, "--methods=taml,mr_maml_w,mr_maml_a,control_weight_decay"
+            *_SMALL,
+            "--methods=taml,mr_maml_w,mr_maml_a,control_weight_decay,llama",
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr, "", "TensorFlow's chatter")
         self.assertIn("MR-MAML(W)", result.stdout)
         results = json.loads((self.out / "results.json").read_text())
-        self.assertLen(results["rows"], 4 * 3)
+        self.assertLen(results["rows"], 5 * 3)
         for row in results["rows"]:
             for key in (
                 "accuracy",
@@ -81,10 +82,20 @@ class CommandTest(absltest.TestCase):
             ):
                 self.assertBetween(row[key]["mean"], 0, 1)
                 self.assertEqual(row[key]["tasks"], 4)
+            self.assertGreater(row["nll"]["mean"], 0)
+            self.assertBetween(row["ece"], 0, 1)
             self.assertEqual(
                 (row["dataset"], row["ways"], row["shots"], row["seed"]),
                 ("glyphs", 3, 1, 0),
             )
+            if row["method"] == "mr_maml_w":
+                bound = row["pac_bayes"]
+                self.assertTrue(bound["vacuous"])
+                self.assertGreater(bound["bound"], bound["error"]["mean"])
+                self.assertEqual(bound["weights"], 9 * 4 + 3 * 9 * 4 * 4)
+                self.assertIn(f"{bound['bound']:.3g} (delta", result.stdout)
+            else:
+                self.assertIsNone(row["pac_bayes"])
         self.assertEqual(
             {row["split"] for row in results["rows"]},
             {"meta-train", "meta-validation", "meta-test"},
@@ -94,7 +105,7 @@ class CommandTest(absltest.TestCase):
         )
         for name in ("accuracy.png", "curves.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
-        for method in ("taml", "mr_maml_w", "mr_maml_a"):
+        for method in ("taml", "mr_maml_w", "mr_maml_a", "llama"):
             for name in (
                 "saved_model/saved_model.pb",
                 "learner.keras",

@@ -3,7 +3,7 @@
 from absl.testing import absltest, parameterized
 
 from experiments import nme_methods
-from tfmeta import layers, optimizers, regularizers
+from tfmeta import layers, learners, optimizers, regularizers
 
 
 def _build(name, **overrides):
@@ -39,6 +39,7 @@ class MethodsTest(parameterized.TestCase):
         ("mr_maml_w", 2, set()),
         ("mr_maml_w_learned_prior", 2, set()),
         ("mr_maml_a", 2, set()),
+        ("llama", 2, set()),
     )
     def test_adapted_and_decayed_weights(self, name, adapted, decayed):
         learner = _build(name)
@@ -47,14 +48,14 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(found, decayed)
 
     def test_control_is_mr_maml_w_without_posterior(self):
-        learners = [_build(name) for name in ("control", "mr_maml_w")]
-        configs = [learner.get_config() for learner in learners]
+        both = [_build(name) for name in ("control", "mr_maml_w")]
+        configs = [learner.get_config() for learner in both]
         for config in configs:
             del config["network"], config["name"], config["posterior_draw"]
         self.assertEqual(*configs)
-        names = [[x.name for x in w.network.layers[1:]] for w in learners]
+        names = [[x.name for x in w.network.layers[1:]] for w in both]
         self.assertEqual(*names)
-        for learner, kind in zip(learners, (False, True), strict=True):
+        for learner, kind in zip(both, (False, True), strict=True):
             self.assertEqual(
                 any(
                     isinstance(layer, layers.VariationalLayer)
@@ -62,6 +63,17 @@ class MethodsTest(parameterized.TestCase):
                 ),
                 kind,
             )
+
+    def test_llama_is_control_with_a_posterior(self):
+        llama, control = (
+            _build("llama", curvature_weight=0.5),
+            _build("control"),
+        )
+        self.assertIsInstance(llama, learners.LLAMA)
+        ours, theirs = llama.get_config(), control.get_config()
+        self.assertEqual(ours["curvature_weight"], 0.5)
+        for key in theirs.keys() - {"network", "name"}:
+            self.assertEqual(ours[key], theirs[key], key)
 
     @parameterized.parameters("maml", "control")
     def test_surgery_is_all_that_differs(self, name):

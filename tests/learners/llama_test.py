@@ -285,6 +285,14 @@ class KerasModelTest(parameterized.TestCase):
             rtol=1e-9,
         )
 
+    def test_steps_that_diverge(self):
+        learner = _compiled(prior_precision=60.0)
+        with self.assertRaisesRegex(
+            errors.InputError,
+            "prior_precision=60.0: .* 60, .*=0.2 on 6 support",
+        ):
+            learner.task_gradients(_classification())
+
     @parameterized.named_parameters(
         ("precision_zero", {"prior_precision": 0.0}, "prior_precision=0.0"),
         ("precision_nan", {"prior_precision": math.nan}, "prior_precision=nan"),

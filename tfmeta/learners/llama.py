@@ -55,9 +55,11 @@ class LLAMA(maml.MAML):
     cross-entropy is; a squared error e has to be brought to its noise of
     variance s2, `e / (2 s2) + log(2 pi s2) / 2`.
 
-    Gradient steps that stop early have a prior of their own around theta, of a
-    precision of about N over inner rate times steps (the paper's section 3.3):
-    a tau of about that leaves their result much as it is.
+    Gradient steps that stop early hold phi near theta by themselves, as a prior
+    would of the precision N over inner rate times steps in directions of little
+    curvature (the paper's section 3): tau adds to that. Predictions over draws
+    want a tau of that size, for a smaller one allows weights that the steps
+    would never reach.
 
     Args:
         network: a built Keras model.
@@ -70,15 +72,17 @@ class LLAMA(maml.MAML):
         **maml_arguments: see `MAML`.
 
     Raises:
-        InputError: if an argument is out of range, or see `MAML`.
+        InputError: if an argument is out of range, or see `MAML`; in training,
+            if inner rate times tau is 2 N or more: then the steps towards theta
+            overshoot ever further.
     """
 
     def __init__(
         self,
         network: keras.Model,
         *,
-        prior_precision: float = 100.0,
-        curvature_weight: float = 1e-3,
+        prior_precision: float = 1.0,
+        curvature_weight: float = 1e-4,
         test_draws: int = 0,
         **maml_arguments: Any,
     ):
@@ -158,6 +162,18 @@ class LLAMA(maml.MAML):
     @property
     def _calls_per_task(self) -> int:
         return super()._calls_per_task + 1
+
+    def _differentiate(self, episodes):
+        # Outside of the tasks, within which TensorFlow wraps what is raised.
+        examples = episodes[0].shape[1]
+        rate = self._inner_learning_rate
+        if examples and rate * self._prior_precision >= 2 * examples:
+            raise errors.InputError(
+                f"prior_precision={self._prior_precision}: expected less than "
+                f"{2 * examples / rate:g}, for steps of inner_learning_rate="
+                f"{rate} on {examples} support examples diverge"
+            )
+        return super()._differentiate(episodes)
 
     def _inner_loss(self, support_y, predictions, adapted, start):
         loss = super()._inner_loss(support_y, predictions, adapted, start)
