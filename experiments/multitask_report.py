@@ -1,12 +1,16 @@
 """Tables and pictures of the experiment on tasks learned together."""
 
-import collections
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import multitask_methods, multitask_training, text_table
+from experiments import (
+    multitask_methods,
+    multitask_training,
+    seed_groups,
+    text_table,
+)
 
 # Yu et al. 2020, multi-task CIFAR-100; all but PCGrad's from Rosenbaum et al.
 # 2018.
@@ -29,9 +33,6 @@ _CONFLICTS_NOTE = """\
 conflicts: share of the pairs of tasks whose gradients of the shared weights had
 a negative inner product, over all of training."""
 
-# What two rows have in common that differ by the seed alone.
-_GROUP = ("dataset", "method", "tasks", "steps", "batch_size", "augmentation")
-
 
 def paper_accuracy(
     method: str, *, dataset: str, tasks: int, split: str
@@ -53,8 +54,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             multitask_methods.METHODS[row["method"]].title,
             row["split"],
             text_table.percent(row["accuracy"]),
-            _range(row["task_accuracy"]),
-            _conflicts([row]),
+            worst_to_best([row]),
+            conflicts([row]),
             "" if row["paper"] is None else f"{100 * row['paper']:.1f}",
         ]
         for row in rows
@@ -82,7 +83,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         deviation over seeds on validation and on test images, the test accuracy
         of each seed; then what the lines have in common, and notes.
     """
-    groups = _groups(rows)
+    groups = seed_groups.collect([{"rows": rows}], multitask_methods.METHODS)
     header = [
         "method",
         "rate",
@@ -95,7 +96,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         "min",
         "paper, not comparable",
     ]
-    lines = [_markdown_line(by_split) for by_split in groups]
+    lines = [_markdown_line(group) for group in groups]
     header, lines = _without_empty_last(header, lines)
     common = sorted(
         {
@@ -107,59 +108,35 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
             for row in rows
         }
     )
-    commits = sorted({(row["commit"] or "unknown")[:7] for row in rows})
     return "\n".join(
         [
             *text_table.markdown(header, lines),
             "",
             "Accuracy in %, mean ± standard deviation over seeds; chance is "
             f"{100 / rows[0]['classes']:.1f}. {'; '.join(common)}. Commits "
-            f"{', '.join(commits)}.",
+            f"{seed_groups.short_commits(groups)}.",
             "",
             *"\n\n".join(_notes(rows)).splitlines(),
         ]
     )
 
 
-def _groups(
-    rows: Sequence[dict[str, Any]],
-) -> list[dict[str, list[dict[str, Any]]]]:
-    """Returns for what differs by the seed alone the rows of each split."""
-    groups: dict[tuple, dict[str, list]] = collections.defaultdict(
-        lambda: collections.defaultdict(list)
-    )
-    order = list(multitask_methods.METHODS)
-    for row in sorted(rows, key=lambda row: row["seed"]):
-        key = (
-            order.index(row["method"]),
-            *(str(row[name]) for name in _GROUP),
-            *(f"{k}={v}" for k, v in sorted(row["settings"].items())),
-        )
-        groups[key][row["split"]].append(row)
-    return [groups[key] for key in sorted(groups)]
-
-
-def _markdown_line(by_split: dict[str, list[dict[str, Any]]]) -> list[str]:
-    scores = {
-        split: [100 * row["accuracy"]["mean"] for row in by_split[split]]
+def _markdown_line(group: seed_groups.Group) -> list[str]:
+    validation, test = (
+        [100 * mean for mean in group.means(split, "accuracy")]
         for split in multitask_training.SPLITS
-    }
-    told = by_split["test"] or by_split["validation"]
+    )
+    told = group.told
     first = told[0]
-    tasks = {
-        task: statistics.mean(row["task_accuracy"][task] for row in told)
-        for task in first["task_accuracy"]
-    }
-    test = scores["test"]
     return [
         multitask_methods.METHODS[first["method"]].title,
         f"{first['settings']['learning_rate']:g}",
         f"{first['steps']}",
-        text_table.spread(scores["validation"]) if scores["validation"] else "",
+        text_table.spread(validation),
         f"**{text_table.spread(test)}**" if test else "",
         ", ".join(f"{score:.1f}" for score in test),
-        _range(tasks),
-        _conflicts(told),
+        worst_to_best(told),
+        conflicts(told),
         f"{statistics.mean(row['seconds'] for row in told) / 60:.0f}",
         "" if first["paper"] is None else f"{100 * first['paper']:.1f}",
     ]
@@ -183,14 +160,17 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
     return notes
 
 
-def _range(task_accuracy: dict[str, float]) -> str:
-    return (
-        f"{100 * min(task_accuracy.values()):.0f} to "
-        f"{100 * max(task_accuracy.values()):.0f}"
-    )
+def worst_to_best(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the range of the tasks' accuracies, each the mean over rows."""
+    means = [
+        statistics.mean(row["task_accuracy"][task] for row in rows)
+        for task in rows[0]["task_accuracy"]
+    ]
+    return f"{100 * min(means):.0f} to {100 * max(means):.0f}"
 
 
-def _conflicts(rows: Sequence[dict[str, Any]]) -> str:
+def conflicts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the share of conflicting pairs, the mean over rows."""
     shares = [
         row["conflicts"]["conflicting_pairs"]
         for row in rows

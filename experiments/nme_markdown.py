@@ -1,10 +1,9 @@
 """Several runs on non-exclusive tasks as tables in Markdown."""
 
-import collections
 import statistics
 from typing import Any
 
-from experiments import nme_methods
+from experiments import nme_methods, seed_groups, text_table
 
 # Settings that a reader asks for first.
 _SETTINGS = (
@@ -33,27 +32,24 @@ def finals(results: list[dict[str, Any]]) -> str:
         "| validation | **test** | by seed | paper |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
     ]
-    for rows_of_seeds in _groups(results):
-        scores = {
-            key: [100 * rows[split][name]["mean"] for rows in rows_of_seeds]
-            for key, split, name in (
-                ("before", "meta-train", "accuracy_before_adaptation"),
-                ("other", "meta-train", "accuracy_with_other_support"),
-                ("validation", "meta-validation", "accuracy"),
-                ("test", "meta-test", "accuracy"),
+    for group in seed_groups.collect(results, nme_methods.METHODS):
+        means = [
+            statistics.mean(_percents(group, split, name))
+            for split, name in (
+                ("meta-train", "accuracy_before_adaptation"),
+                ("meta-train", "accuracy_with_other_support"),
+                ("meta-validation", "accuracy"),
             )
-        }
-        row = rows_of_seeds[0]["meta-test"]
-        paper = row["paper"]
+        ]
+        test = _percents(group, "meta-test", "accuracy")
+        paper = group.told[0]["paper"]
         cells = [
-            _tasks(row),
-            nme_methods.METHODS[row["method"]].title,
-            f"{row['settings']['inner_learning_rate']:g}",
-            f"{statistics.mean(scores['before']):.1f}",
-            f"{statistics.mean(scores['other']):.1f}",
-            f"{statistics.mean(scores['validation']):.1f}",
-            f"**{_spread(scores['test'])}**",
-            ", ".join(f"{score:.1f}" for score in scores["test"]),
+            _tasks(group),
+            nme_methods.METHODS[group.method].title,
+            f"{group.setup['inner_learning_rate']:g}",
+            *(f"{mean:.1f}" for mean in means),
+            f"**{text_table.spread(test)}**",
+            ", ".join(f"{score:.1f}" for score in test),
             "" if paper is None else f"{100 * paper:.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -70,62 +66,28 @@ def settings(results: list[dict[str, Any]]) -> str:
         f"| {' | '.join(titles)} |",
         f"| --- | --- |{' ---: |' * (len(titles) - 3)} --- |",
     ]
-    for rows_of_seeds in _groups(results):
-        row = rows_of_seeds[0]["meta-test"]
-        config = rows_of_seeds[0]["config"]
-        minutes = [rows["meta-test"]["seconds"] / 60 for rows in rows_of_seeds]
+    for group in seed_groups.collect(results, nme_methods.METHODS):
+        minutes = statistics.mean(row["seconds"] for row in group.told) / 60
         cells = [
-            _tasks(row),
-            nme_methods.METHODS[row["method"]].title,
-            *(_number(row["settings"][key]) for _, key in _SETTINGS),
-            f"{config['steps']}",
-            f"{config['meta_batch_size']}",
-            f"{statistics.mean(minutes):.0f}",
-            ", ".join(str(r["meta-test"]["seed"]) for r in rows_of_seeds),
-            ", ".join(sorted({r["commit"][:7] for r in rows_of_seeds})),
+            _tasks(group),
+            nme_methods.METHODS[group.method].title,
+            *(_number(group.setup[key]) for _, key in _SETTINGS),
+            f"{group.setup['steps']}",
+            f"{group.setup['meta_batch_size']}",
+            f"{minutes:.0f}",
+            ", ".join(str(row["seed"]) for row in group.told),
+            seed_groups.short_commits([group]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _groups(results: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Groups the runs that differ by their seed alone, in the methods' order.
-
-    Returns:
-        For each group its runs by seed: a dict with the row of each split, the
-        run's `"config"` and its `"commit"`.
-    """
-    groups = collections.defaultdict(list)
-    for result in results:
-        config = {k: v for k, v in result["config"].items() if k != "seed"}
-        by_method: dict[str, dict[str, Any]] = collections.defaultdict(dict)
-        for row in result["rows"]:
-            by_method[row["method"]][row["split"]] = row
-        for method, rows in by_method.items():
-            key = (
-                rows["meta-test"]["ways"],
-                rows["meta-test"]["shots"],
-                list(nme_methods.METHODS).index(method),
-                *sorted(map(repr, rows["meta-test"]["settings"].items())),
-                repr(sorted(config.items())),
-            )
-            rows |= {"config": config, "commit": result["commit"] or "unknown"}
-            groups[key].append(rows)
-    return [
-        sorted(groups[key], key=lambda rows: rows["meta-test"]["seed"])
-        for key in sorted(groups)
-    ]
+def _tasks(group: seed_groups.Group) -> str:
+    return f"{group.setup['ways']}-way {group.setup['shots']}-shot"
 
 
-def _tasks(row: dict[str, Any]) -> str:
-    return f"{row['ways']}-way {row['shots']}-shot"
-
-
-def _spread(scores: list[float]) -> str:
-    mean = f"{statistics.mean(scores):.1f}"
-    if len(scores) == 1:
-        return mean
-    return f"{mean} ± {statistics.stdev(scores):.1f}"
+def _percents(group: seed_groups.Group, split: str, score: str) -> list[float]:
+    return [100 * mean for mean in group.means(split, score)]
 
 
 def _number(value: float) -> str:

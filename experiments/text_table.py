@@ -55,9 +55,16 @@ def percent(estimate: Mapping[str, float]) -> str:
     return f"{100 * estimate['mean']:.1f} ± {100 * estimate['ci95']:.1f}"
 
 
-def spread(values: Sequence[float]) -> str:
-    """Returns a mean ± standard deviation, or the value if there is one."""
-    mean = f"{statistics.mean(values):.1f}"
+def spread(values: Sequence[float], decimals: int = 1) -> str:
+    """Returns a mean ± standard deviation, or the value if there is one.
+
+    Args:
+        values: what to take these of; of none nothing is returned.
+        decimals: how many to show.
+    """
+    if not values:
+        return ""
+    mean = f"{statistics.mean(values):.{decimals}f}"
     if len(values) == 1:
         return mean
-    return f"{mean} ± {statistics.stdev(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.{decimals}f}"

@@ -38,6 +38,8 @@ class TextTableTest(absltest.TestCase):
         )
         self.assertEqual(text_table.spread([1.0, 2.0]), "1.5 ± 0.7")
         self.assertEqual(text_table.spread([1.25]), "1.2")
+        self.assertEqual(text_table.spread([0.125], decimals=3), "0.125")
+        self.assertEqual(text_table.spread([]), "")
 
 
 if __name__ == "__main__":
