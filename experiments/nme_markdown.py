@@ -28,9 +28,9 @@ def finals(results: list[dict[str, Any]]) -> str:
         standard deviation over seeds; each seed's; the paper's.
     """
     lines = [
-        "| tasks | method | inner rate | train, before | train, other support "
-        "| validation | **test** | by seed | paper |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
+        "| tasks | method | inner rate | steps | train, before "
+        "| train, other support | validation | **test** | by seed | paper |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
     ]
     for group in seed_groups.collect(results, nme_methods.METHODS):
         means = [
@@ -47,6 +47,7 @@ def finals(results: list[dict[str, Any]]) -> str:
             _tasks(group),
             nme_methods.METHODS[group.method].title,
             f"{group.setup['inner_learning_rate']:g}",
+            f"{group.setup['steps']}",
             *(f"{mean:.1f}" for mean in means),
             f"**{text_table.spread(test)}**",
             ", ".join(f"{score:.1f}" for score in test),
