@@ -24,7 +24,7 @@ class ConflictPlotsTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.file = pathlib.Path(self.create_tempdir().full_path, "it.png")
-        self.saved = []
+        self.saved: list[figure.Figure] = []
         save = figure.Figure.savefig
 
         def spy(drawn, file, **kwargs):
