@@ -77,9 +77,9 @@ class ResultsPageTest(parameterized.TestCase):
         self.assertEqual(
             [line.removeprefix(tasks) for line in lines[2:]],
             [
-                "| MAML | 0.1 | 5.0 | 6.2 | 6.2 | **6.2** | 6.2 | 7.8 |",
-                "| MAML | 0.4 | 5.0 | 6.2 | 50.0 | **50.0** | 50.0 |  |",
-                "| control: W, no noise, no KL | 0.1 | 5.0 | 6.2 | 77.5 "
+                "| MAML | 0.1 | 100 | 5.0 | 6.2 | 6.2 | **6.2** | 6.2 | 7.8 |",
+                "| MAML | 0.4 | 100 | 5.0 | 6.2 | 50.0 | **50.0** | 50.0 |  |",
+                "| control: W, no noise, no KL | 0.1 | 100 | 5.0 | 6.2 | 77.5 "
                 "| **77.5 ± 3.5** | 80.0, 75.0 |  |",
             ],
         )
