@@ -25,7 +25,7 @@ _PAPER = {
 }
 _PAPER_TASKS = 20
 
-_PAPER_NOTE = """\
+PAPER_NOTE = """\
 The paper's figures (Yu et al. 2020) are not comparable: it gives neither batch
 size, rate nor steps, and the code that it cites labels images by the remainder
 by 5 of their fine class, which merges fine classes in every task."""
@@ -156,7 +156,7 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
     if any(row["conflicts"] for row in rows):
         notes.append(_CONFLICTS_NOTE)
     if any(row["paper"] is not None for row in rows):
-        notes.append(_PAPER_NOTE)
+        notes.append(PAPER_NOTE)
     return notes
 
 

@@ -262,6 +262,7 @@ def main() -> None:
         losses = [float(loss) for loss in landscape(trajectory[-1])]
         rows.append(
             {
+                "experiment": "tragic_triad",
                 "method": name,
                 "theta": trajectory[-1].tolist(),
                 "losses": losses,
@@ -273,7 +274,13 @@ def main() -> None:
             f"losses {losses[0]:.2f} + {losses[1]:.2f} = {sum(losses):.2f}"
         )
     theorem = check_theorem_2(_QUADRATICS.value, _SEED.value)
-    rows.append({"method": "Theorem 2", **theorem._asdict()})
+    rows.append(
+        {
+            "experiment": "tragic_triad",
+            "method": "Theorem 2",
+            **theorem._asdict(),
+        }
+    )
     print(
         f"Theorem 2: of {theorem.pairs} random pairs {theorem.conditions_met} "
         f"meet its conditions, and it holds for {theorem.conclusion_holds} of "
