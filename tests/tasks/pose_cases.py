@@ -1,0 +1,25 @@
+"""What the tests that render have in common."""
+
+import numpy as np
+from absl.testing import absltest
+
+from tfmeta import errors
+from tfmeta.tasks import pose_renderer
+
+BOX = pose_renderer.Part(
+    "box", (0.5, 0.2, 0.25), (0.0, 0.0, 0.25), (1.0, 0.0, 0.0, 0.0), 1.0
+)
+
+
+def require_backend():
+    """Skips a test where no library to render through loads.
+
+    The library of EGL may be there without a driver; that of OSMesa is all
+    there is to it, so that it has to work.
+    """
+    try:
+        if pose_renderer.choose_backend() == "egl":
+            with pose_renderer.Renderer(16) as renderer:
+                renderer.render([BOX], np.zeros(1))
+    except errors.InputError as error:
+        raise absltest.SkipTest(str(error)) from error
