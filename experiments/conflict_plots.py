@@ -3,6 +3,8 @@
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from experiments import drawing
+
 # For each panel its title and, for the lines in it, their keys, names and
 # styles. The second is the middle of figure 4 of Yu et al. 2020, the last its
 # left.
@@ -36,7 +38,7 @@ def draw_conflicts(
             the monitor put into its logs; the curvature may be missing.
         file: what to write, in a format that its suffix names.
     """
-    pyplot = _load_pyplot()
+    pyplot = drawing.load_pyplot()
     panels = [
         panel
         for panel in _PANELS
@@ -86,7 +88,7 @@ def draw_cosines(
         task_names: the tasks' names.
         file: what to write, in a format that its suffix names.
     """
-    pyplot = _load_pyplot()
+    pyplot = drawing.load_pyplot()
     others = [
         abs(cosine)
         for row, values in enumerate(cosines)
@@ -106,13 +108,3 @@ def draw_cosines(
     figure.colorbar(image, shrink=0.8)
     figure.savefig(file, dpi=150)
     pyplot.close(figure)
-
-
-def _load_pyplot():
-    # Here, for it is the slowest import of a run's start.
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments import (
+    drawing,
     multitask_methods,
     multitask_training,
     seed_groups,
@@ -191,11 +192,7 @@ def draw(
         curves: for each method one dict an epoch.
         folder: where to write.
     """
-    # Here, for it is the slowest import of a run's start.
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    pyplot = drawing.load_pyplot()
 
     chance = 100 / rows[0]["classes"]
     _draw_bars(rows, chance, pyplot, folder / "accuracy.png")

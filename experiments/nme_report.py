@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from experiments import nme_methods, pac_bayes
+from experiments import drawing, nme_methods, pac_bayes
 
 # (dataset, construction, ways, shots, method) -> accuracy on meta-test tasks.
 # Yin et al. 2020, table 4, and for exclusive tasks Finn et al. 2017, table 1.
@@ -134,11 +134,7 @@ def draw(
     folder: pathlib.Path,
 ) -> None:
     """Writes `accuracy.png` (bars) and `curves.png` (learning curves)."""
-    # Here, for it is the slowest import of a run's start.
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    pyplot = drawing.load_pyplot()
 
     _draw_bars(rows, pyplot, folder / "accuracy.png")
     _draw_curves(rows[0]["ways"], curves, pyplot, folder / "curves.png")

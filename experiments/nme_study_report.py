@@ -4,7 +4,7 @@ import itertools
 import pathlib
 from typing import Any
 
-from experiments import nme_methods
+from experiments import drawing, nme_methods
 
 _PANELS = (
     ("meta-validation", "accuracy", "new tasks, adapted"),
@@ -77,10 +77,7 @@ def table(rows: list[dict[str, Any]], *, markdown: bool = False) -> str:
 
 def draw(rows: list[dict[str, Any]], file: pathlib.Path) -> None:
     """Draws accuracy against the inner rate, one line a method."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    pyplot = drawing.load_pyplot()
 
     cells = _by_cell(rows)
     methods = list(dict.fromkeys(method for method, _ in cells))

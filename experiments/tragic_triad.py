@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from experiments import cli, run_folder
+from experiments import cli, drawing, run_folder
 from tfmeta.optimizers import (
     linear_scalarization,
     pcgrad,
@@ -191,10 +191,7 @@ def _project(gradient, other):
 
 
 def _draw(trajectories: dict[str, np.ndarray], file: pathlib.Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    pyplot = drawing.load_pyplot()
 
     points = np.concatenate(list(trajectories.values()))
     low, high = points.min(0), points.max(0)
