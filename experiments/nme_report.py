@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from experiments import drawing, nme_methods, pac_bayes
+from experiments import drawing, nme_methods, pac_bayes, text_table
 
 # (dataset, construction, ways, shots, method) -> accuracy on meta-test tasks.
 # Yin et al. 2020, table 4, and for exclusive tasks Finn et al. 2017, table 1.
@@ -59,36 +59,19 @@ def table(rows: list[dict[str, Any]]) -> str:
         *("method", "tasks", *(title for title, _ in _COLUMNS)),
         *("paper", "NLL", "ECE, %"),
     ]
-    lines = [header]
+    lines = []
     for row in rows:
         paper = row["paper"]
         lines.append(
             [
                 nme_methods.METHODS[row["method"]].title,
                 row["split"],
-                *(_percent(row[key]) for _, key in _COLUMNS),
+                *(text_table.percent(row[key]) for _, key in _COLUMNS),
                 "" if paper is None else f"{100 * paper:.1f}",
                 f"{row['nll']['mean']:.2f}" if "nll" in row else "",
                 f"{100 * row['ece']:.1f}" if "ece" in row else "",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            [
-                *(
-                    cell.ljust(width)
-                    for cell, width in zip(line[:2], widths[:2], strict=True)
-                ),
-                *(
-                    cell.rjust(width)
-                    for cell, width in zip(line[2:], widths[2:], strict=True)
-                ),
-            ]
-        ).rstrip()
-        for line in lines
-    ]
-    rule = "-" * max(map(len, text))
     notes = [_NOTE]
     if {"control", "mr_maml_w"} <= {row["method"] for row in rows}:
         notes.append(_CONTROL_NOTE)
@@ -103,10 +86,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         [
             f"Accuracy in % with its 95% interval; chance is "
             f"{100 / rows[0]['ways']:.1f}",
-            text[0],
-            rule,
-            *text[1:],
-            rule,
+            *text_table.plain(header, lines, flush_left=2),
             *notes,
         ]
     )
@@ -218,7 +198,3 @@ def _draw_curves(ways: int, curves, pyplot, file: pathlib.Path) -> None:
 
 def _draw_chance(axes, ways: int) -> None:
     axes.axhline(100 / ways, color="black", linewidth=0.8, linestyle=":")
-
-
-def _percent(estimate: dict[str, float]) -> str:
-    return f"{100 * estimate['mean']:.1f} ± {100 * estimate['ci95']:.1f}"
