@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from tests.learners import finite_differences
 from tfmeta import errors, layers
 from tfmeta.learners import llama, maml
 
@@ -198,35 +199,9 @@ class MetaGradientTest(parameterized.TestCase):
             curvature_weight=0.7,
             **kwargs,
         )
-        episodes = _classification(support=_SUPPORT)
-        seed_state = learner._seed_generator.state
-
-        @tf.function
-        def same_draw():
-            seed_state.assign([7, 7])
-            result = learner.task_gradients(episodes)
-            return result.losses, result.gradients
-
-        rng = np.random.default_rng(2)
-        variables = learner.trainable_variables
-        direction = [rng.normal(size=v.shape) for v in variables]
-        start = [v.numpy() for v in variables]
-
-        def losses_at(distance):
-            for variable, value, along in zip(
-                variables, start, direction, strict=True
-            ):
-                variable.assign(value + distance * along)
-            return same_draw()[0].numpy()
-
-        step = 1e-5
-        expected = (losses_at(step) - losses_at(-step)) / (2 * step)
-        losses_at(0)
-        slopes = sum(
-            np.sum(g.numpy() * along, axis=tuple(range(1, g.ndim)))
-            for g, along in zip(same_draw()[1], direction, strict=True)
+        finite_differences.check_task_gradients(
+            learner, _classification(support=_SUPPORT)
         )
-        np.testing.assert_allclose(slopes, expected, rtol=1e-6, atol=1e-8)
 
     def test_without_curvature_a_step_is_that_of_maml(self):
         keras.utils.set_random_seed(1)

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from tests.learners import finite_differences
 from tfmeta import layers, learners, regularizers
 
 _TASKS, _SUPPORT, _QUERIES, _FEATURES, _WAYS = 3, 6, 5, 4, 3
@@ -102,36 +103,7 @@ class FiniteDifferencesTest(parameterized.TestCase):
         keras.utils.set_random_seed(1)
         build, kwargs = _CASES[case]
         learner = _maml(build(), inner_steps=inner_steps, **kwargs)
-        episodes = _episodes()
-        seed_state = learner._seed_generator.state
-
-        @tf.function
-        def same_draw():
-            seed_state.assign([7, 7])
-            result = learner.task_gradients(episodes)
-            return result.losses, result.gradients
-
-        rng = np.random.default_rng(2)
-        variables = learner.trainable_variables
-        direction = [rng.normal(size=v.shape) for v in variables]
-        start = [v.numpy() for v in variables]
-
-        def losses_at(distance):
-            for variable, value, along in zip(
-                variables, start, direction, strict=True
-            ):
-                variable.assign(value + distance * along)
-            return same_draw()[0].numpy()
-
-        step = 1e-5
-        expected = (losses_at(step) - losses_at(-step)) / (2 * step)
-        losses_at(0)
-        gradients = same_draw()[1]
-        slopes = sum(
-            np.sum(g.numpy() * along, axis=tuple(range(1, g.ndim)))
-            for g, along in zip(gradients, direction, strict=True)
-        )
-        np.testing.assert_allclose(slopes, expected, rtol=1e-6, atol=1e-8)
+        finite_differences.check_task_gradients(learner, _episodes())
 
     def test_first_order_drops_the_second_derivatives(self):
         """It agrees with the query gradient at the adapted weights."""
