@@ -103,7 +103,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         {
             f"{row['dataset']}, {row['tasks']} tasks, {row['batch_size']} "
             f"images of each in a batch, augmentation {row['augmentation']}, "
-            f"{row['settings']['optimizer']}, "
+            f"{row['precision']}, {row['settings']['optimizer']}, "
             f"{row['settings']['filters']} filters, "
             f"{' and '.join(map(str, row['settings']['units']))} units"
             for row in rows

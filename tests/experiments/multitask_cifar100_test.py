@@ -5,6 +5,7 @@ import os
 import pathlib
 from unittest import mock
 
+import keras
 import tensorflow as tf
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
@@ -35,6 +36,27 @@ class CommandTest(parameterized.TestCase):
     def run_command(self, *argv):
         flags.FLAGS(["command", f"--out={self.out}", *argv])
         multitask_cifar100.main()
+
+    def test_precision_is_that_of_layers_and_not_of_weights(self):
+        self.addCleanup(keras.config.set_dtype_policy, "float32")
+        self.run_command(
+            "--methods=pcgrad",
+            "--tasks=2",
+            "--filters=3",
+            "--units=5",
+            "--steps=1",
+            "--precision=mixed_bfloat16",
+        )
+        model = keras.models.load_model(self.out / "pcgrad" / "model.keras")
+        convolution = next(
+            layer
+            for layer in model.layers
+            if isinstance(layer, keras.layers.Conv2D)
+        )
+        self.assertEqual(convolution.compute_dtype, "bfloat16")
+        self.assertEqual(convolution.kernel.dtype, "float32")
+        results = json.loads((self.out / "results.json").read_text())
+        self.assertEqual(results["rows"][0]["precision"], "mixed_bfloat16")
 
     def test_a_run_leaves_everything(self):
         argv = (

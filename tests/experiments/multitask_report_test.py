@@ -28,6 +28,7 @@ def _row(method, split="test", seed=0, mean=0.5, rate=1e-3, **changed):
         "steps": 5000,
         "batch_size": 8,
         "augmentation": "crop_flip",
+        "precision": "float32",
         "settings": {
             "optimizer": "adam",
             "learning_rate": rate,
@@ -114,7 +115,7 @@ class MarkdownTest(absltest.TestCase):
         self.assertIn("Commits 0123456.", text)
         self.assertIn(
             "cifar100, 20 tasks, 8 images of each in a batch, augmentation "
-            "crop_flip, adam, 160 filters, 320 and 320 units",
+            "crop_flip, float32, adam, 160 filters, 320 and 320 units",
             text,
         )
 
