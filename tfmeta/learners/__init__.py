@@ -1,8 +1,16 @@
 """Meta-learners: Keras models whose examples are tasks."""
 
+from tfmeta.learners.cnp import CNP
 from tfmeta.learners.laplace import LaplacePosterior
 from tfmeta.learners.learner import Learner, QueryPredictions
 from tfmeta.learners.llama import LLAMA
 from tfmeta.learners.maml import MAML
 
-__all__ = ["LLAMA", "MAML", "LaplacePosterior", "Learner", "QueryPredictions"]
+__all__ = [
+    "CNP",
+    "LLAMA",
+    "MAML",
+    "LaplacePosterior",
+    "Learner",
+    "QueryPredictions",
+]

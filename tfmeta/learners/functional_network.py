@@ -1,7 +1,7 @@
 """A Keras network as a pure function of its weights and random seeds."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -85,22 +85,22 @@ class FunctionalNetwork:
     def __call__(
         self,
         weights: Sequence[tf.Tensor | None],
-        inputs: tf.Tensor,
+        inputs: Any,
         run: Pass,
         call: int = 0,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    ) -> tuple[Any, list[tf.Tensor]]:
         """Runs the network.
 
         Args:
             weights: values for the network's trainable variables; None for
                 those whose posterior is given, see `WeightPosteriors.using`.
-            inputs: `[batch, ...]`.
+            inputs: `[batch, ...]`; a list where the model has several.
             run: how to run it.
             call: which of the task's calls this is, for `run.seeds`.
 
         Returns:
-            Predictions `[batch, ...]` in the weights' dtype, and the losses
-            that the network's layers added.
+            Predictions `[batch, ...]` in the weights' dtype, a list where the
+            model has several outputs; and the losses that its layers added.
         """
         state = [
             tf.convert_to_tensor(variable)
@@ -117,7 +117,7 @@ class FunctionalNetwork:
                     state[index] = tf.cast(
                         seeds[row, number], state[index].dtype
                     )
-        predictions, _, losses = self._model.stateless_call(
+        outputs, _, losses = self._model.stateless_call(
             [
                 variable if weights[index] is None else weights[index]
                 for variable, index in zip(
@@ -131,9 +131,9 @@ class FunctionalNetwork:
             training=run.training,
             return_losses=True,
         )
-        return tf.cast(predictions, self._dtype), [
-            tf.cast(loss, self._dtype) for loss in losses
-        ]
+        return tf.nest.map_structure(
+            lambda output: tf.cast(output, self._dtype), outputs
+        ), [tf.cast(loss, self._dtype) for loss in losses]
 
 
 def draw_seeds(

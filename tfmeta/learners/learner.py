@@ -19,6 +19,7 @@ from tfmeta.training import task_gradients, task_mapping
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
+_NO_LOSS = "the learner has no loss: call compile(loss=...) first"
 
 
 class QueryPredictions(NamedTuple):
@@ -85,7 +86,8 @@ class Learner(keras.Model, abc.ABC):
 
     Args:
         network: a built Keras model with one input and one output, which the
-            learner runs as a function of its weights.
+            learner runs as a function of its weights; or several, as one
+            `NetworkParts`.
         second_order: whether training takes second derivatives of the network.
         posterior_draw: what shares one draw of theta from the posterior of a
             variational network: `"task"` (a task's support and query),
@@ -197,21 +199,28 @@ class Learner(keras.Model, abc.ABC):
             The task's adapted state, for `predict_adapted`.
 
         Raises:
-            InputError: if the learner is not compiled with a loss.
+            InputError: if the learner is not compiled with a loss, or the
+                support set is empty, or of another shape than the network
+                takes.
         """
+        if self.loss_function is None:
+            raise errors.InputError(_NO_LOSS)
+        support_x = self._cast(support_x)
+        support_y = tf.convert_to_tensor(support_y)
+        self._check_support(support_x, support_y)
         return self._adapt(
             self._weight_values(),
-            self._cast(support_x),
-            tf.convert_to_tensor(support_y),
+            support_x,
+            support_y,
             functional_network.Pass(training=False),
         )
 
     def predict_adapted(self, adapted: Any, query_x) -> tf.Tensor:
         """Predicts the queries `[queries, ...]` of one task after `adapt`."""
+        query_x = self._cast(query_x)
+        self._check_examples("query_x", query_x)
         predictions, _ = self._query(
-            adapted,
-            self._cast(query_x),
-            functional_network.Pass(training=False),
+            adapted, query_x, functional_network.Pass(training=False)
         )
         return predictions
 
@@ -491,8 +500,7 @@ class Learner(keras.Model, abc.ABC):
 
     def get_config(self):
         """Returns the constructor's arguments, serialized."""
-        return {
-            "network": keras.saving.serialize_keras_object(self.network),
+        return self._network_config() | {
             "posterior_draw": self._posterior_draw,
             "task_regularizer": keras.saving.serialize_keras_object(
                 self._task_regularizer
@@ -505,10 +513,18 @@ class Learner(keras.Model, abc.ABC):
     @classmethod
     def from_config(cls, config):
         """Rebuilds a learner from `get_config`."""
-        config = dict(config)
-        for key in ("network", "task_regularizer"):
-            config[key] = keras.saving.deserialize_keras_object(config[key])
-        return cls(**config)
+        return cls(
+            **{
+                key: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict)
+                else value
+                for key, value in config.items()
+            }
+        )
+
+    def _network_config(self) -> dict[str, Any]:
+        """Returns those of the constructor's arguments that are networks."""
+        return {"network": keras.saving.serialize_keras_object(self.network)}
 
     @property
     def _weight_dtype(self) -> tf.DType:
@@ -530,13 +546,10 @@ class Learner(keras.Model, abc.ABC):
 
     def _loss(self, y, predictions) -> tf.Tensor:
         if self.loss_function is None:
-            raise errors.InputError(
-                "the learner has no loss: call compile(loss=...) first"
-            )
+            raise errors.InputError(_NO_LOSS)
         return tf.reduce_mean(self.loss_function(y, predictions))
 
-    @staticmethod
-    def _unpack_episodes(data):
+    def _unpack_episodes(self, data):
         """Checks what `fit` or `evaluate` got of a data set."""
         if not isinstance(data, tuple) or len(data) != 4:
             raise errors.InputError(
@@ -544,7 +557,36 @@ class Learner(keras.Model, abc.ABC):
                 f"query_y) with a leading task axis, got {type(data).__name__}"
                 + (f" of {len(data)}" if isinstance(data, tuple) else "")
             )
+        support_x, support_y, query_x, _ = data
+        self._check_support(support_x, support_y, task_axes=1)
+        self._check_examples("query_x", query_x, task_axes=1)
         return data
+
+    def _check_support(self, support_x, support_y, task_axes: int = 0) -> None:
+        """Checks shapes, as far as they are known."""
+        self._check_examples("support_x", support_x, task_axes)
+        examples = tf.TensorShape(support_x.shape)[: task_axes + 1]
+        labels = tf.TensorShape(support_y.shape)[: task_axes + 1]
+        if examples[-1] == 0:
+            raise errors.InputError(
+                f"support_x: of shape {tuple(support_x.shape)}, expected one "
+                "example or more"
+            )
+        if not examples.is_compatible_with(labels):
+            raise errors.InputError(
+                f"support_y: of shape {tuple(support_y.shape)}, expected a "
+                f"label for each of {tuple(examples)} examples"
+            )
+
+    def _check_examples(self, argument: str, x, task_axes: int = 0) -> None:
+        expected = tf.TensorShape(self.network.inputs[0].shape[1:])
+        if not expected.is_compatible_with(
+            tf.TensorShape(x.shape)[task_axes + 1 :]
+        ):
+            raise errors.InputError(
+                f"{argument}: of shape {tuple(x.shape)}, expected examples of "
+                f"shape {tuple(expected)}, which the network takes"
+            )
 
     def _network_weights(self, weights):
         """Returns those of `weights` that are the network's."""

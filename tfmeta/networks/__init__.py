@@ -3,17 +3,20 @@
 from tfmeta.networks.attention import mtan
 from tfmeta.networks.cifar_multitask import task_networks
 from tfmeta.networks.convolutional import conv4
+from tfmeta.networks.neural_processes import NeuralProcess, neural_process
 from tfmeta.networks.perceptron import mlp
 from tfmeta.networks.pose import pose_encoder, pose_regressor
 from tfmeta.networks.routing import routing_networks
 from tfmeta.networks.sharing import hard_sharing, join_tasks
 
 __all__ = [
+    "NeuralProcess",
     "conv4",
     "hard_sharing",
     "join_tasks",
     "mlp",
     "mtan",
+    "neural_process",
     "pose_encoder",
     "pose_regressor",
     "routing_networks",
