@@ -107,6 +107,16 @@ _CASES = {
             **kwargs,
         )
     ),
+    "versa": _Case(
+        lambda **kwargs: learners.VERSA(
+            _encoder(),
+            networks.amortized_head(5, hidden=[6], initial_scale=0.5),
+            ways=_WAYS,
+            draws=3,
+            test_draws=4,
+            **kwargs,
+        )
+    ),
     "cnp_bayes_by_backprop": _Case(
         lambda **kwargs: learners.CNP(
             *networks.neural_process(

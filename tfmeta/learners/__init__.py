@@ -5,11 +5,14 @@ from tfmeta.learners.laplace import LaplacePosterior
 from tfmeta.learners.learner import Learner, QueryPredictions
 from tfmeta.learners.llama import LLAMA
 from tfmeta.learners.maml import MAML
+from tfmeta.learners.versa import VERSA, HeadPosterior
 
 __all__ = [
     "CNP",
     "LLAMA",
     "MAML",
+    "VERSA",
+    "HeadPosterior",
     "LaplacePosterior",
     "Learner",
     "QueryPredictions",

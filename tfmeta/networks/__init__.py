@@ -1,5 +1,6 @@
 """Networks of the papers, as builders of Keras models."""
 
+from tfmeta.networks.amortization import amortized_head
 from tfmeta.networks.attention import mtan
 from tfmeta.networks.cifar_multitask import task_networks
 from tfmeta.networks.convolutional import conv4
@@ -11,6 +12,7 @@ from tfmeta.networks.sharing import hard_sharing, join_tasks
 
 __all__ = [
     "NeuralProcess",
+    "amortized_head",
     "conv4",
     "hard_sharing",
     "join_tasks",
