@@ -139,7 +139,7 @@ _RATES = [
         ("inner_learning_rate", "Step size of the inner loop", False),
         ("outer_learning_rate", "Learning rate of Adam at the start", False),
         ("beta", "Weight of the KL divergence", True),
-        ("initial_scale", "Initial sigma of q(theta)", False),
+        ("initial_scale", "Initial sigma of q(theta) or q(psi)", False),
         ("weight_decay", "Decoupled weight decay", True),
         ("taml_weight", "Weight of TAML's entropy", True),
         ("prior_precision", "Precision of LLAMA's prior", False),

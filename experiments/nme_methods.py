@@ -22,6 +22,12 @@ _REGULARIZED_DEFAULTS = {
     "inner_steps": 5,
     "outer_learning_rate": 1e-2,
 }
+# Methods whose networks adapt by themselves; flags for the loop leave them so.
+_NO_INNER_LOOP = {
+    "inner_learning_rate": 0.0,
+    "inner_steps": 0,
+    "test_inner_steps": 0,
+}
 _FIXED_PRIOR = layers.NormalPrior()
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {
@@ -40,7 +46,7 @@ class Settings:
     """Hyperparameters of one method.
 
     Attributes:
-        inner_learning_rate: alpha of the inner loop.
+        inner_learning_rate: alpha of the inner loop; 0 if there is none.
         inner_steps: gradient steps of the inner loop, in training.
         test_inner_steps: the same at test.
         outer_learning_rate: learning rate of Adam in the outer loop, at the
@@ -49,7 +55,8 @@ class Settings:
         weight_decay: likewise.
         beta: weight of the KL divergence, summed over weights (W), averaged
             over activations (A).
-        initial_scale: standard deviation of q(theta) at the start.
+        initial_scale: standard deviation at the start, of q(theta) (W) or of
+            VERSA's q(psi).
         bottleneck_units: activations of the stochastic bottleneck (A).
         taml_weight: lambda of TAML's entropy reduction.
         prior_precision: tau of LLAMA.
@@ -86,12 +93,19 @@ class Method:
     """
 
     title: str
-    build: Callable[[Settings, int, tuple[int, ...], int], learners.MAML]
+    build: Callable[[Settings, int, tuple[int, ...], int], learners.Learner]
     defaults: dict[str, Any]
     aggregator: type[optimizers.TaskGradientOptimizer] | None = None
 
+    @property
+    def has_inner_loop(self) -> bool:
+        """Whether it adapts by gradient steps."""
+        return self.defaults["inner_steps"] > 0
+
     def settings(self, **overrides: Any) -> Settings:
         """Returns the defaults under what the user said; None says nothing."""
+        if not self.has_inner_loop:
+            overrides |= _NO_INNER_LOOP
         chosen = method_settings.override(
             self.defaults, overrides, optional=_OPTIONAL
         )
@@ -100,7 +114,7 @@ class Method:
 
 
 def compile_learner(
-    learner: learners.MAML,
+    learner: learners.Learner,
     settings: Settings,
     *,
     steps: int,
@@ -220,6 +234,23 @@ def _llama(settings, ways, image_shape, seed):
     )
 
 
+def _versa(settings, ways, image_shape, seed):
+    network = networks.conv4(
+        ways, input_shape=image_shape, filters=settings.filters
+    )
+    encoder = keras.Model(
+        network.inputs, network.get_layer("flatten").output, name="encoder"
+    )
+    return learners.VERSA(
+        encoder,
+        networks.amortized_head(
+            encoder.outputs[0].shape[-1], initial_scale=settings.initial_scale
+        ),
+        ways=ways,
+        seed=seed,
+    )
+
+
 _head_only = functools.partial(_maml, adapted="head")
 
 METHODS = {
@@ -255,6 +286,11 @@ METHODS = {
         _llama,
         _REGULARIZED_DEFAULTS
         | {"prior_precision": 1.0, "curvature_weight": 1e-4},
+    ),
+    "versa": Method(
+        "VERSA",
+        _versa,
+        _NO_INNER_LOOP | {"outer_learning_rate": 3e-3, "initial_scale": 0.05},
     ),
     "maml_pcgrad": Method(
         "MAML + PCGrad", _maml, _MAML_DEFAULTS, optimizers.PCGrad

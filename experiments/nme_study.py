@@ -45,7 +45,11 @@ _JOBS = flags.DEFINE_integer(
 flags.FLAGS.set_default(
     "methods",
     # Surgery on the gradients of tasks is another question than the inner rate.
-    [n for n, method in nme_methods.METHODS.items() if not method.aggregator],
+    [
+        name
+        for name, method in nme_methods.METHODS.items()
+        if method.has_inner_loop and not method.aggregator
+    ],
 )
 flags.FLAGS.set_default("eval_splits", ["meta-train", "meta-validation"])
 # What a cell has of its own.
@@ -60,6 +64,11 @@ def main() -> None:
             "--inner_learning_rates"
         )
     methods = cli.chosen(flags.FLAGS["methods"], nme_methods.METHODS)
+    for name in methods:
+        if not nme_methods.METHODS[name].has_inner_loop:
+            raise errors.InputError(
+                f"--methods: {name!r} has no inner learning rate to study"
+            )
     rates = _rates()
     folder = run_folder.RunFolder(
         nme_classification.out("nme_study"), nme_classification.config()

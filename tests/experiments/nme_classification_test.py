@@ -67,13 +67,14 @@ class CommandTest(absltest.TestCase):
     def test_a_run_leaves_everything(self):
         result = self.run_command(
             *_SMALL,
-            "--methods=taml,mr_maml_w,mr_maml_a,control_weight_decay,llama",
+            "--methods=taml,mr_maml_w,mr_maml_a,control_weight_decay,llama,"
+            "versa",
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr, "", "TensorFlow's chatter")
         self.assertIn("MR-MAML(W)", result.stdout)
         results = json.loads((self.out / "results.json").read_text())
-        self.assertLen(results["rows"], 5 * 3)
+        self.assertLen(results["rows"], 6 * 3)
         for row in results["rows"]:
             for key in (
                 "accuracy",
@@ -105,7 +106,7 @@ class CommandTest(absltest.TestCase):
         )
         for name in ("accuracy.png", "curves.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
-        for method in ("taml", "mr_maml_w", "mr_maml_a", "llama"):
+        for method in ("taml", "mr_maml_w", "mr_maml_a", "llama", "versa"):
             for name in (
                 "saved_model/saved_model.pb",
                 "learner.keras",

@@ -40,6 +40,7 @@ class MethodsTest(parameterized.TestCase):
         ("mr_maml_w_learned_prior", 2, set()),
         ("mr_maml_a", 2, set()),
         ("llama", 2, set()),
+        ("versa", 0, set()),
     )
     def test_adapted_and_decayed_weights(self, name, adapted, decayed):
         learner = _build(name)
@@ -74,6 +75,24 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(ours["curvature_weight"], 0.5)
         for key in theirs.keys() - {"network", "name"}:
             self.assertEqual(ours[key], theirs[key], key)
+
+    def test_versa_has_the_encoder_of_the_others_and_no_inner_loop(self):
+        versa, control = _build("versa"), _build("control")
+        self.assertIsInstance(versa, learners.VERSA)
+        self.assertEqual(versa.get_config()["ways"], 3)
+        *theirs, _ = control.network.layers
+        self.assertEqual(
+            [layer.name for layer in versa.network.parts["encoder"].layers],
+            [layer.name for layer in theirs],
+        )
+        settings = nme_methods.METHODS["versa"].settings(
+            inner_learning_rate=0.4, inner_steps=3, initial_scale=0.5
+        )
+        self.assertEqual(
+            (settings.inner_learning_rate, settings.inner_steps), (0, 0)
+        )
+        self.assertEqual(settings.test_inner_steps, 0)
+        self.assertEqual(settings.initial_scale, 0.5)
 
     @parameterized.parameters("maml", "control")
     def test_surgery_is_all_that_differs(self, name):

@@ -110,6 +110,11 @@ class StudyTest(parameterized.TestCase):
         ("rate", "--inner_learning_rate: a study", "--inner_learning_rate=1"),
         ("method", "--methods: 'mamml' is unknown", "--methods=mamml"),
         (
+            "method_without_a_rate",
+            "--methods: 'versa' has no inner learning rate",
+            "--methods=maml,versa",
+        ),
+        (
             "in_a_cell",
             r"maml_\S+ ended with status 1: error: .*--steps=4",
             *(*_SMALL, "--steps_per_epoch=3", "--methods=maml"),
