@@ -15,8 +15,14 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli, nme_markdown, nme_study_report
-from experiments.benchmarks import multitask_report, report
+from experiments import (
+    cli,
+    multitask_report,
+    nme_markdown,
+    nme_study_report,
+)
+from experiments.benchmarks import multitask_report as multitask_step_report
+from experiments.benchmarks import report
 from tfmeta import errors
 
 _PAGE = flags.DEFINE_string(
@@ -84,9 +90,16 @@ def _read(folder: pathlib.Path) -> Results:
     return found
 
 
+def _multitask(results: Results) -> str:
+    return multitask_report.markdown(_rows(results))
+
+
 def _study(results: Results) -> str:
-    rows = [row for result in results for row in result["rows"]]
-    return nme_study_report.table(rows, markdown=True)
+    return nme_study_report.table(_rows(results), markdown=True)
+
+
+def _rows(results: Results) -> list[dict[str, Any]]:
+    return [row for result in results for row in result["rows"]]
 
 
 def _each(
@@ -98,7 +111,8 @@ def _each(
 
 _KINDS: dict[str, Callable[[Results], str]] = {
     "maml_step": _each(report.markdown),
-    "multitask_step": _each(multitask_report.markdown),
+    "multitask": _multitask,
+    "multitask_step": _each(multitask_step_report.markdown),
     "nme_finals": nme_markdown.finals,
     "nme_settings": nme_markdown.settings,
     "nme_study": _study,

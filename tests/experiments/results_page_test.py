@@ -92,6 +92,45 @@ class ResultsPageTest(parameterized.TestCase):
         self.assertIn("| MAML | 0.1 | 5 | 0.01 |", line)
         self.assertTrue(line.endswith("| 100 | 8 | 2 | 0, 3 | 0123456 |"), line)
 
+    def test_tasks_learned_together(self):
+        row = {
+            "method": "pcgrad",
+            "split": "test",
+            "seed": 0,
+            "dataset": "cifar100",
+            "tasks": 20,
+            "classes": 5,
+            "batch_size": 8,
+            "augmentation": "crop_flip",
+            "precision": "float32",
+            "accuracy": {"mean": 0.5, "ci95": 0.01, "images": 10000},
+            "task_accuracy": {"fish": 0.25, "trees": 0.75},
+            "conflicts": {"conflicting_pairs": 0.375},
+            "seconds": 600,
+            "steps": 1000,
+            "settings": {
+                "optimizer": "adam",
+                "learning_rate": 0.001,
+                "filters": 160,
+                "units": [320, 320],
+            },
+            "paper": 0.71,
+            "commit": "0123456789abcdef",
+        }
+        other_seed = row | {
+            "seed": 1,
+            "accuracy": {"mean": 0.6, "ci95": 0.01, "images": 10000},
+        }
+        page = self.fill("multitask", {"rows": [row]}, {"rows": [other_seed]})
+        lines = [line for line in page.splitlines() if line.startswith("|")]
+        self.assertEqual(
+            lines[2:],
+            [
+                "| PCGrad | 0.001 | 1000 |  | **55.0 ± 7.1** | 50.0, 60.0 "
+                "| 25 to 75 | 38 % | 10 | 71.0 |"
+            ],
+        )
+
     def test_a_page_made_twice_is_the_same(self):
         page = self.fill("nme_finals", _result("maml", 0, 0.5))
         self.assertEqual(results_page.fill(page, self.results), page)
