@@ -1,0 +1,184 @@
+"""The command on sinusoids, in this process."""
+
+import json
+import pathlib
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
+
+from experiments import sinusoid
+from tfmeta import errors, tasks
+from tfmeta.training import checkpoints
+
+_SMALL = (
+    "--steps=4",
+    "--steps_per_epoch=2",
+    "--meta_batch_size=2",
+    "--eval_tasks=4",
+    "--test_inner_steps=2",
+)
+
+
+class _KilledError(Exception):
+    pass
+
+
+class CommandTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # As `cli.run`: without XLA, whose compilation takes its time.
+        tf.config.experimental.enable_op_determinism()
+        self.out = pathlib.Path(self.create_tempdir().full_path, "run")
+        self.enter_context(flagsaver.flagsaver())
+
+    def run_command(self, *argv, out=None):
+        flags.FLAGS(["command", f"--out={out or self.out}", *argv])
+        sinusoid.main()
+
+    def test_a_run_leaves_everything(self):
+        argv = (*_SMALL, "--methods=maml,mr_maml_a", "--shots=10")
+        self.run_command(*argv)
+        results = json.loads((self.out / "results.json").read_text())
+        self.assertEqual(
+            [
+                (row["method"], row["split"], row["paper"])
+                for row in results["rows"]
+            ],
+            [
+                ("maml", "meta-train", None),
+                ("maml", "meta-validation", None),
+                ("maml", "meta-test", 0.13),
+                ("mr_maml_a", "meta-train", None),
+                ("mr_maml_a", "meta-validation", None),
+                ("mr_maml_a", "meta-test", 0.07),
+            ],
+        )
+        for row in results["rows"]:
+            self.assertEqual(
+                (row["experiment"], row["shots"], row["seed"], row["steps"]),
+                ("sinusoid", 10, 0, 4),
+            )
+            for kind in ("", "_before_adaptation", "_with_other_support"):
+                self.assertGreater(row[f"mse{kind}"]["mean"], 0)
+                self.assertEqual(row[f"mse{kind}"]["tasks"], 4)
+        for name in ("curves.png", "adapted.png"):
+            self.assertGreater((self.out / name).stat().st_size, 1000)
+        with self.subTest("a learner that adapts without this library"):
+            loaded = tf.saved_model.load(self.out / "maml" / "saved_model")
+            episode = next(iter(tasks.sample_sinusoids(shots=10)))
+            predictions = loaded.signatures["serving_default"](
+                support_x=episode.support_x,
+                support_y=episode.support_y,
+                query_x=episode.query_x,
+            )["predictions"]
+            self.assertEqual(predictions.shape, episode.query_y.shape)
+        with self.subTest("the same command again does nothing over"):
+            with mock.patch.object(checkpoints.Checkpoints, "save") as save:
+                self.run_command(*argv)
+            save.assert_not_called()
+            self.assertEqual(
+                json.loads((self.out / "results.json").read_text()), results
+            )
+        with (
+            self.subTest("a folder of another run is left alone"),
+            self.assertRaisesRegex(
+                errors.InputError, "--shots was 10 and is 5"
+            ),
+        ):
+            self.run_command(*_SMALL, "--methods=maml", "--shots=5")
+
+    @parameterized.parameters("mr_maml_w", "mr_maml_a")
+    def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
+        argv = (*_SMALL, f"--methods={method}")
+        whole = self.out.parent / "whole"
+        self.run_command(*argv, out=whole)
+        save = checkpoints.Checkpoints.save
+
+        def save_and_die(self, *args):
+            save(self, *args)
+            raise _KilledError
+
+        with (
+            mock.patch.object(checkpoints.Checkpoints, "save", save_and_die),
+            self.assertRaises(_KilledError),
+        ):
+            self.run_command(*argv)
+        self.assertFalse((self.out / method / "outcome.json").exists())
+        self.run_command(*argv)
+        ours, theirs = (
+            json.loads((out / method / "outcome.json").read_text())
+            for out in (self.out, whole)
+        )
+        del ours["seconds"], theirs["seconds"]
+        self.assertEqual(ours, theirs)
+        ours, theirs = (
+            np.load(next((out / method / "checkpoints").glob("*/*.npz")))
+            for out in (self.out, whole)
+        )
+        self.assertEqual(ours.files, theirs.files)
+        for name in ours.files:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+
+    @parameterized.named_parameters(
+        ("method", "--methods: 'mamml' is unknown.*maml", "--methods=mamml"),
+        ("no_method", "--methods: expected at least one", "--methods="),
+        ("shots", "--shots=0", "--shots=0"),
+        ("queries", "--queries=0", "--queries=0"),
+        ("steps", "--steps=700: expected a multiple", "--steps=700"),
+        ("one_task", "--meta_batch_size=1", "--meta_batch_size=1"),
+        ("splits", "--eval_splits: 'test' is unk", "--eval_splits=test"),
+        ("rate", "inner_learning_rate", "--inner_learning_rate=0"),
+        ("nan", "beta", "--beta=nan"),
+    )
+    def test_mistake(self, message, *argv):
+        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
+            self.run_command(*argv)
+        self.assertFalse(self.out.exists())
+
+
+class ProblemTest(absltest.TestCase):
+    def test_streams_do_not_overlap(self):
+        problems = [sinusoid.Problem(3, 4, seed=seed) for seed in (0, 1)]
+        places = [
+            next(stream.batch(50).as_numpy_iterator()).support_x[..., 0]
+            for problem in problems
+            for stream in (
+                problem.train_episodes(start=0),
+                problem.train_episodes(start=50),
+                problem.validation_episodes(),
+                *map(
+                    problem.eval_episodes,
+                    ("meta-train", "meta-validation", "meta-test"),
+                ),
+            )
+        ]
+        self.assertGreater(len(np.unique(places)), 0.99 * np.size(places))
+
+    def test_ids_tell_the_amplitude_in_training_alone(self):
+        problem = sinusoid.Problem(3, 4, seed=0)
+
+        def error(stream):
+            """Of who trusts the id."""
+            drawn = next(stream.batch(50).as_numpy_iterator())
+            said = np.linspace(0.1, 4, 20)[drawn.query_x[..., 1:].argmax(-1)]
+            predictions = said * np.sin(drawn.query_x[..., 0])
+            return np.mean((drawn.query_y[..., 0] - predictions) ** 2)
+
+        for stream in (
+            problem.train_episodes(start=0),
+            problem.eval_episodes("meta-train"),
+        ):
+            self.assertLess(error(stream), 0.02)
+        for stream in (
+            problem.validation_episodes(),
+            problem.eval_episodes("meta-validation"),
+            problem.eval_episodes("meta-test"),
+        ):
+            self.assertGreater(error(stream), 0.5)
+
+
+if __name__ == "__main__":
+    absltest.main()
