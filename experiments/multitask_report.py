@@ -62,7 +62,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         for row in rows
     ]
     header = ["method", "images", "accuracy", "by task", "conflicts", "paper"]
-    header, lines = _without_empty_last(header, lines)
+    header, lines = text_table.without_empty_columns(header, lines)
     return "\n".join(
         [
             "Accuracy in % with its 95% interval, the worst and the best task; "
@@ -98,7 +98,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         "paper, not comparable",
     ]
     lines = [_markdown_line(group) for group in groups]
-    header, lines = _without_empty_last(header, lines)
+    header, lines = text_table.without_empty_columns(header, lines)
     common = sorted(
         {
             f"{row['dataset']}, {row['tasks']} tasks, {row['batch_size']} "
@@ -141,15 +141,6 @@ def _markdown_line(group: seed_groups.Group) -> list[str]:
         f"{statistics.mean(row['seconds'] for row in told) / 60:.0f}",
         "" if first["paper"] is None else f"{100 * first['paper']:.1f}",
     ]
-
-
-def _without_empty_last(
-    header: list[str], lines: list[list[str]]
-) -> tuple[list[str], list[list[str]]]:
-    """Leaves out the last column, the paper's, if nothing is in it."""
-    if any(line[-1] for line in lines):
-        return header, lines
-    return header[:-1], [line[:-1] for line in lines]
 
 
 def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:

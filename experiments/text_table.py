@@ -1,5 +1,6 @@
 """Tables as plain text and as Markdown."""
 
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -48,6 +49,21 @@ def markdown(
         for number in range(len(header))
     ]
     return [f"| {' | '.join(cells)} |" for cells in (header, rules, *lines)]
+
+
+def without_empty_columns(
+    header: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Leaves out the columns in which no line has anything.
+
+    Returns:
+        The header and the lines, see `plain`.
+    """
+    kept = [any(column) for column in zip(*lines, strict=True)]
+    return (
+        list(itertools.compress(header, kept)),
+        [list(itertools.compress(cells, kept)) for cells in lines],
+    )
 
 
 def percent(estimate: Mapping[str, float]) -> str:

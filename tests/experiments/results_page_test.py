@@ -84,6 +84,19 @@ class ResultsPageTest(parameterized.TestCase):
             ],
         )
 
+    def test_what_was_measured_beside_accuracy(self):
+        result = _result("control_pcgrad", 0, 0.5)
+        result["rows"][-1] |= {
+            "nll": {"mean": 1.25, "ci95": 0.1, "tasks": 600},
+            "ece": 0.0625,
+            "conflicts": {"conflicting_pairs": 0.375},
+        }
+        page = self.fill("nme_finals", _result("control", 0, 0.5), result)
+        header, _, without, line = page.splitlines()[3:7]
+        self.assertTrue(header.endswith("| NLL | ECE, % | conflicts, % |"))
+        self.assertTrue(without.endswith("| 50.0 |  |  |  |"), without)
+        self.assertTrue(line.endswith("| 50.0 | 1.25 | 6.2 | 37.5 |"), line)
+
     def test_settings_name_the_seeds_and_commits(self):
         page = self.fill(
             "nme_settings", _result("maml", 0, 0.5), _result("maml", 3, 0.5)
@@ -126,7 +139,7 @@ class ResultsPageTest(parameterized.TestCase):
         self.assertEqual(
             lines[2:],
             [
-                "| PCGrad | 0.001 | 1000 |  | **55.0 ± 7.1** | 50.0, 60.0 "
+                "| PCGrad | 0.001 | 1000 | **55.0 ± 7.1** | 50.0, 60.0 "
                 "| 25 to 75 | 38 % | 10 | 71.0 |"
             ],
         )

@@ -32,6 +32,14 @@ class TextTableTest(absltest.TestCase):
             ],
         )
 
+    def test_columns_in_which_there_is_nothing_are_left_out(self):
+        self.assertEqual(
+            text_table.without_empty_columns(
+                (*_HEADER, "paper"), [(*cells, "") for cells in _LINES]
+            ),
+            (list(_HEADER), [list(cells) for cells in _LINES]),
+        )
+
     def test_numbers(self):
         self.assertEqual(
             text_table.percent({"mean": 0.5, "ci95": 0.0126}), "50.0 ± 1.3"
