@@ -15,6 +15,7 @@ from experiments import (
     report_tables,
     run_files,
     seed_groups,
+    titles,
 )
 
 _STYLE = pathlib.Path(__file__).with_name("report.css")
@@ -351,11 +352,13 @@ def _figure(
     what = _PICTURES.get(path.stem, path.stem.replace("_", " ").capitalize())
     experiment = report_checks.experiment(run.result)
     of = list(path.parts[:-1]) or batch.methods
-    titles = [report_tables.method_title(method, experiment) for method in of]
+    methods = [titles.of_method(method, experiment) for method in of]
     # Of a study they are too many to be read out.
-    named = ", ".join(titles) if len(titles) < 5 else f"{len(titles)} methods"
+    named = (
+        ", ".join(methods) if len(methods) < 5 else f"{len(methods)} methods"
+    )
     setup = report_tables.collect([run.result])[0].setup
-    where = report_tables.problem_title(setup)
+    where = titles.of_tasks(setup)
     text = f"{what}. {where + '; ' if where else ''}{named}; seed {_seed(run)}."
     return html_text.picture(
         picture.png,
@@ -392,9 +395,9 @@ def _what_was_run(batches: Sequence[_Batch]) -> list[html_text.Html]:
                     f" {batch.command}",
                     class_="whole",
                 ),
-                report_tables.problem_title(setup),
+                titles.of_tasks(setup),
                 html_text.join([_method_titles(batch), *_given(batch, groups)]),
-                report_tables.setting(setup.get("steps")),
+                titles.value(setup.get("steps")),
                 ", ".join(map(str, batch.seeds)),
                 f"{statistics.mean(seconds) / 60:.0f}" if any(seconds) else "",
                 seed_groups.short_commits(groups),
@@ -507,11 +510,11 @@ def _call(batch: _Batch) -> str:
         if value is None:
             continue
         if isinstance(value, list):
-            text = ",".join(map(report_tables.setting, value))
+            text = ",".join(map(titles.value, value))
         elif isinstance(value, bool):
             text = str(value).lower()
         else:
-            text = report_tables.setting(value)
+            text = titles.value(value)
         lines.append(f"  --{name}={shlex.quote(text)}")
     return " \\\n".join(lines)
 
@@ -540,8 +543,7 @@ def _not_shown(
 def _method_titles(batch: _Batch) -> str:
     experiment = report_checks.experiment(batch.runs[0].result)
     return ", ".join(
-        report_tables.method_title(method, experiment)
-        for method in batch.methods
+        titles.of_method(method, experiment) for method in batch.methods
     )
 
 
@@ -576,7 +578,7 @@ def _given(
         name for group in groups for name in group.told[0].get("settings", ())
     }
     given = [
-        report_tables.said(name, value)
+        titles.said(name, value)
         for name, value in batch.runs[0].result["config"].items()
         if value is not None and name in of_methods
     ]
