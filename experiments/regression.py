@@ -109,11 +109,13 @@ class Experiment:
         name: the command's.
         methods: its rows.
         published: `(method, shots)` to the paper's figure on meta-test tasks.
+        dataset: what the tasks are made of, where there is a choice.
     """
 
     name: str
     methods: Mapping[str, regression_methods.Method]
     published: Mapping[tuple[str, int], Published]
+    dataset: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +129,18 @@ class Run:
 
     folder: run_folder.RunFolder
     outcomes: dict[str, dict[str, Any]]
+
+
+def check_flags(experiment: Experiment) -> None:
+    """Checks the flags, for commands whose tasks take a while to make.
+
+    Args:
+        experiment: the command's table.
+
+    Raises:
+        InputError: if a flag is wrong.
+    """
+    _plan(experiment)
 
 
 def run(
@@ -149,18 +163,13 @@ def run(
     Raises:
         InputError: if a flag is wrong.
     """
-    names = cli.chosen(_METHODS, experiment.methods)
-    budget = learner_training.Budget(
-        steps=_STEPS.value,
-        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
-        meta_batch_size=_META_BATCH_SIZE.value,
-        eval_splits=tuple(cli.chosen(_EVAL_SPLITS, learner_training.SPLITS)),
-        eval_tasks=_EVAL_TASKS.value,
-    )
+    names, budget = _plan(experiment)
+    dataset = f"{experiment.dataset}-" if experiment.dataset else ""
     folder = run_folder.RunFolder(
         cli.resolve_path(
             _OUT.value
-            or f"results/{experiment.name}/{SHOTS.value}shot-seed{SEED.value}"
+            or f"results/{experiment.name}/{dataset}{SHOTS.value}shot-"
+            f"seed{SEED.value}"
         ),
         _config() | dict(config or {}),
     )
@@ -198,6 +207,17 @@ def run(
     return Run(folder, outcomes)
 
 
+def _plan(experiment: Experiment) -> tuple[list[str], learner_training.Budget]:
+    """Returns the methods that the flags name, and how long to train each."""
+    return cli.chosen(_METHODS, experiment.methods), learner_training.Budget(
+        steps=_STEPS.value,
+        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
+        meta_batch_size=_META_BATCH_SIZE.value,
+        eval_splits=tuple(cli.chosen(_EVAL_SPLITS, learner_training.SPLITS)),
+        eval_tasks=_EVAL_TASKS.value,
+    )
+
+
 def _rows(
     experiment: Experiment,
     name: str,
@@ -209,6 +229,7 @@ def _rows(
     return [
         {
             "experiment": experiment.name,
+            "dataset": experiment.dataset,
             "method": name,
             "shots": SHOTS.value,
             "queries": QUERIES.value,

@@ -1,13 +1,14 @@
 """What a method of the experiments on regression tasks is."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from experiments import method_settings
-from tfmeta import learners
+from tfmeta import layers, learners
 
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {
@@ -95,3 +96,24 @@ class Method:
             metrics=["mse"],
         )
         return learner
+
+
+def variational(
+    layer: type[layers.VariationalLayer], settings: Settings
+) -> Callable[..., layers.VariationalLayer]:
+    """Returns the constructor of layers whose kernels have posteriors.
+
+    Args:
+        layer: their class.
+        settings: what there is of `beta`, 0 without, `initial_scale` and
+            `prior_scale`, 1 without.
+    """
+    return functools.partial(
+        layer,
+        kernel_posterior_fn=layers.MeanFieldNormal(
+            loc_initializer="glorot_uniform",
+            initial_scale=settings.initial_scale,
+        ),
+        kernel_prior_fn=layers.NormalPrior(settings.prior_scale or 1.0),
+        kernel_divergence_fn=layers.KLDivergence(weight=settings.beta or 0.0),
+    )

@@ -1,0 +1,366 @@
+"""The command on pose prediction, in this process."""
+
+import json
+import os
+import pathlib
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+from absl.testing import absltest, flagsaver, parameterized
+
+from experiments import pose_prediction
+from tests.tasks import pose_cases
+from tfmeta import errors, tasks
+from tfmeta.tasks import pose, pose_renderer
+from tfmeta.training import checkpoints
+
+_SMALL = (
+    "--image_size=8",
+    "--renders=6",
+    "--meta_validation_objects=1",
+    "--meta_test_objects=2",
+    "--filters=4",
+    "--shots=2",
+    "--queries=3",
+    "--steps=4",
+    "--steps_per_epoch=2",
+    "--meta_batch_size=2",
+    "--eval_tasks=4",
+    "--inner_steps=1",
+    "--test_inner_steps=2",
+)
+# Rises to one end and to one side.
+_WEDGE = """OFF
+5 6 0
+-1 -0.3 0
+1 -0.3 0
+1 0.1 0
+-1 0.4 0
+-0.8 0.1 {height}
+4 0 3 2 1
+3 0 1 4
+3 1 2 4
+3 2 3 4
+3 3 0 4
+3 0 1 4
+"""
+
+
+class _KilledError(Exception):
+    pass
+
+
+class _FakeRenderer:
+    """Draws a slope towards the azimuth."""
+
+    def __init__(self, image_size, *, backend):
+        self._places = np.linspace(-1, 1, image_size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def render(self, shape, azimuths):
+        del shape
+        slopes = (
+            np.cos(azimuths)[:, np.newaxis, np.newaxis] * self._places
+            + np.sin(azimuths)[:, np.newaxis, np.newaxis]
+            * self._places[:, np.newaxis]
+        )
+        return (127 + 80 * slopes).astype(np.uint8)
+
+
+class CommandTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # As `cli.run`: without XLA, whose compilation takes its time.
+        tf.config.experimental.enable_op_determinism()
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        self.out = folder / "run"
+        self.cad = folder / "cad"
+        for number in range(5):
+            self.write(f"car/{number}", _WEDGE.format(height=1 + number / 10))
+        self.enter_context(flagsaver.flagsaver())
+        self.enter_context(
+            mock.patch.dict(
+                os.environ, {"TFMETA_CACHE_DIR": str(folder / "cache")}
+            )
+        )
+
+    def write(self, name, content):
+        path = self.cad / f"{name}.off"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def run_command(self, *argv, out=None):
+        flags.FLAGS(
+            [
+                "command",
+                f"--cad={self.cad}",
+                f"--out={out or self.out}",
+                *_SMALL,
+                *argv,
+            ]
+        )
+        pose_prediction.main()
+
+
+class RenderingTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        pose_cases.require_backend()
+
+    def test_renders_trains_and_draws(self):
+        self.run_command("--methods=maml,mr_cnp_w")
+        rows = json.loads((self.out / "results.json").read_text())["rows"]
+        self.assertEqual(
+            [(row["method"], row["split"]) for row in rows],
+            [
+                (method, split)
+                for method in ("maml", "mr_cnp_w")
+                for split in ("meta-train", "meta-validation", "meta-test")
+            ],
+        )
+        self.assertGreater((self.out / "adapted.png").stat().st_size, 1000)
+
+
+class WithoutRenderingTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        for name, replacement in (
+            ("Renderer", _FakeRenderer),
+            ("mujoco_version", lambda: "3.0"),
+        ):
+            self.enter_context(
+                mock.patch.object(pose_renderer, name, replacement)
+            )
+
+    def test_a_run_leaves_everything(self):
+        argv = ("--methods=control,cnp", "--shots=3")
+        self.run_command(*argv)
+        results = json.loads((self.out / "results.json").read_text())
+        for row in results["rows"]:
+            self.assertEqual(
+                (row["experiment"], row["dataset"], row["shots"], row["steps"]),
+                ("pose_prediction", "cad", 3, 4),
+            )
+            for kind in ("", "_before_adaptation", "_with_other_support"):
+                self.assertGreater(row[f"mse{kind}"]["mean"], 0)
+                self.assertEqual(row[f"mse{kind}"]["tasks"], 4)
+        for name in ("curves.png", "adapted.png"):
+            self.assertGreater((self.out / name).stat().st_size, 1000)
+        # What is published where shows which run this was, not where it lay.
+        self.assertNotIn(str(self.cad), json.dumps(results))
+        with self.subTest("a learner that adapts without this library"):
+            loaded = tf.saved_model.load(self.out / "cnp" / "saved_model")
+            predictions = loaded.signatures["serving_default"](
+                support_x=tf.zeros([3, 8, 8, 1]),
+                support_y=tf.zeros([3, 1]),
+                query_x=tf.zeros([2, 8, 8, 1]),
+            )["predictions"]
+            self.assertEqual(predictions.shape, (2, 1))
+        with self.subTest("the same command again does nothing over"):
+            with mock.patch.object(checkpoints.Checkpoints, "save") as save:
+                self.run_command(*argv)
+            save.assert_not_called()
+            self.assertEqual(
+                json.loads((self.out / "results.json").read_text()), results
+            )
+        with (
+            self.subTest("a folder of another run is left alone"),
+            self.assertRaisesRegex(
+                errors.InputError, "--split_seed was 0 and is 1"
+            ),
+        ):
+            self.run_command(*argv, "--split_seed=1")
+        self.write("car/9", _WEDGE.format(height=2))
+        with (
+            self.subTest("and one of other objects"),
+            self.assertRaisesRegex(errors.InputError, "--cad was '5 o.* '6 o"),
+        ):
+            self.run_command(*argv)
+
+    @parameterized.parameters("mr_maml_w", "mr_cnp_a")
+    def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
+        argv = (f"--methods={method}",)
+        whole = self.out.parent / "whole"
+        self.run_command(*argv, out=whole)
+        save = checkpoints.Checkpoints.save
+
+        def save_and_die(self, *args):
+            save(self, *args)
+            raise _KilledError
+
+        with (
+            mock.patch.object(checkpoints.Checkpoints, "save", save_and_die),
+            self.assertRaises(_KilledError),
+        ):
+            self.run_command(*argv)
+        self.assertFalse((self.out / method / "outcome.json").exists())
+        self.run_command(*argv)
+        ours, theirs = (
+            json.loads((out / method / "outcome.json").read_text())
+            for out in (self.out, whole)
+        )
+        del ours["seconds"], theirs["seconds"]
+        self.assertEqual(ours, theirs)
+        ours, theirs = (
+            np.load(next((out / method / "checkpoints").glob("*/*.npz")))
+            for out in (self.out, whole)
+        )
+        self.assertEqual(ours.files, theirs.files)
+        for name in ours.files:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+
+    def test_the_papers_figures_are_of_cad_models_alone(self):
+        run = self.enter_context(
+            mock.patch.object(pose_prediction.regression, "run")
+        )
+        run.return_value.outcomes = {}
+        self.enter_context(
+            mock.patch.object(pose_prediction.pose_pictures, "draw")
+        )
+        self.run_command("--methods=maml")
+        figures = run.call_args.args[0].published
+        self.assertEqual(figures["maml", 15].mean, 5.39)
+        self.run_command(
+            "--methods=maml", "--cad=", "--meta_validation_objects=40"
+        )
+        self.assertEqual(run.call_args.args[0].published, {})
+
+    @parameterized.named_parameters(
+        ("method", "--methods: 'mamml' is unknown.*maml", "--methods=mamml"),
+        ("cad", "^cad: .*missing.zip", "--cad=missing.zip"),
+        ("backend", "backend=glfw", "--backend=glfw"),
+        ("renders", "no more support and query images", "--shots=4"),
+        ("images", "image_size=7", "--image_size=7"),
+        ("objects", "^cad: expected 7 objects .*5", "--meta_test_objects=5"),
+        ("no_objects", "meta_test_objects=0", "--meta_test_objects=0"),
+        ("steps", "--steps=7: expected a multiple", "--steps=7"),
+        ("beta", "beta", "--beta=-1"),
+    )
+    def test_mistake(self, message, *argv):
+        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
+            self.run_command(*argv)
+        self.assertFalse(self.out.exists())
+
+    def test_mistakes_in_flags_are_told_before_anything_is_rendered(self):
+        with (
+            mock.patch.object(_FakeRenderer, "render") as render,
+            self.assertRaisesRegex(errors.InputError, "--eval_splits"),
+        ):
+            self.run_command("--eval_splits=test")
+        render.assert_not_called()
+
+    def test_broken_meshes_are_named_and_the_others_kept(self):
+        self.write("car/2", "OFF\n")
+        with self.assertRaisesRegex(errors.InputError, "^cad: 1 of 5 .*car/2"):
+            self.run_command()
+        self.assertFalse(self.out.exists())
+        self.write("car/2", _WEDGE.format(height=2))
+        with mock.patch.object(
+            _FakeRenderer,
+            "render",
+            autospec=True,
+            side_effect=_FakeRenderer.render,
+        ) as render:
+            self.run_command("--methods=cnp")
+        render.assert_called_once()
+
+
+class MissingLibraryTest(CommandTest):
+    def test_is_named_with_its_package(self):
+        with (
+            mock.patch("ctypes.util.find_library", return_value=None),
+            mock.patch.object(
+                pose_renderer, "mujoco_version", return_value="3.0"
+            ),
+            self.assertRaisesRegex(
+                errors.InputError, "apt-get install libosmesa6"
+            ),
+        ):
+            self.run_command()
+        self.assertFalse(self.out.exists())
+
+
+class ProblemTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        rng = np.random.default_rng(0)
+        objects = pose.PoseObjects(
+            rng.integers(0, 256, [9, 30, 8, 8, 1], np.uint8),
+            rng.uniform(0, 2 * np.pi, [9, 30]),
+            [f"object{number}" for number in range(9)],
+        )
+        self.splits = tasks.PoseSplits(
+            *(
+                objects.select(part)
+                for part in ([0, 1, 2], [3, 4, 5], [6, 7, 8])
+            )
+        )
+
+    def tasks_of(self, seed):
+        problem = pose_prediction.Problem(self.splits, 3, 4, seed=seed)
+        return {
+            name: next(stream.batch(20).as_numpy_iterator())
+            for name, stream in {
+                "train": problem.train_episodes(start=0),
+                "later": problem.train_episodes(start=20),
+                "curve": problem.validation_episodes(),
+                **{
+                    split: problem.eval_episodes(split)
+                    for split in ("meta-train", "meta-validation", "meta-test")
+                },
+            }.items()
+        }
+
+    def test_streams_draw_apart(self):
+        drawn = [
+            row.tobytes()
+            for seed in (0, 1)
+            for episodes in self.tasks_of(seed).values()
+            for row in episodes.support_y
+        ]
+        self.assertLen(set(drawn), len(drawn))
+
+    def test_each_stream_has_the_objects_of_its_split(self):
+        drawn = self.tasks_of(seed=0)
+        for objects, streams in zip(
+            self.splits,
+            (
+                ("train", "later", "meta-train"),
+                ("curve", "meta-validation"),
+                ("meta-test",),
+            ),
+            strict=True,
+        ):
+            for stream in streams:
+                labels = np.concatenate(
+                    [drawn[stream].support_y, drawn[stream].query_y], axis=1
+                )
+                self.assertTrue(np.isin(labels, objects.labels).all())
+                found = {
+                    int(np.argmax((objects.labels == label).any(1)))
+                    for label in labels[:, 0, 0]
+                }
+                self.assertEqual(found, {0, 1, 2})
+
+    def test_the_picture_shows_new_objects(self):
+        problem = pose_prediction.Problem(self.splits, 3, 4, seed=0)
+        examples = problem.examples()
+        self.assertEqual(
+            [example.name for example in examples],
+            list(self.splits.meta_test.names),
+        )
+        for labels, example in zip(
+            self.splits.meta_test.labels, examples, strict=True
+        ):
+            self.assertTrue(np.isin(example.episode.query_y, labels).all())
+
+
+if __name__ == "__main__":
+    absltest.main()
