@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from tfmeta import errors, export
 from tfmeta.learners import (
+    episode_checks,
     functional_network,
+    outer_step,
     query_metrics,
     weight_posteriors,
 )
@@ -49,20 +51,6 @@ class CommonGradients(NamedTuple):
 
     gradients: list[tf.Tensor | None]
     loss: tf.Tensor
-
-
-class TaskOutputs(NamedTuple):
-    """What a train step reports of each task.
-
-    Attributes:
-        predictions: `[queries, ...]`, after adaptation.
-        query_loss: scalar, their loss.
-        regularization: scalar, what was added to it.
-    """
-
-    predictions: Any
-    query_loss: Any
-    regularization: Any
 
 
 class Learner(keras.Model, abc.ABC):
@@ -207,7 +195,7 @@ class Learner(keras.Model, abc.ABC):
             raise errors.InputError(_NO_LOSS)
         support_x = self._cast(support_x)
         support_y = tf.convert_to_tensor(support_y)
-        self._check_support(support_x, support_y)
+        episode_checks.check_support(support_x, support_y, self._example_shape)
         return self._adapt(
             self._weight_values(),
             support_x,
@@ -218,7 +206,7 @@ class Learner(keras.Model, abc.ABC):
     def predict_adapted(self, adapted: Any, query_x) -> tf.Tensor:
         """Predicts the queries `[queries, ...]` of one task after `adapt`."""
         query_x = self._cast(query_x)
-        self._check_examples("query_x", query_x)
+        episode_checks.check_examples("query_x", query_x, self._example_shape)
         predictions, _ = self._query(
             adapted, query_x, functional_network.Pass(training=False)
         )
@@ -307,7 +295,7 @@ class Learner(keras.Model, abc.ABC):
             )
         return CommonGradients(tape.gradient(loss, weights), loss)
 
-    def _differentiate(self, episodes) -> "_Step":
+    def _differentiate(self, episodes) -> outer_step.OuterStep:
         """Differentiates each task's loss by what the tasks share."""
         support_x, support_y, query_x, query_y = episodes
         num_tasks = tf.shape(support_x)[0]
@@ -320,7 +308,7 @@ class Learner(keras.Model, abc.ABC):
             shared = self._weight_posteriors().share(
                 weights, draw_seed, draw=self._posterior_draw == "meta_batch"
             )
-        tasks = _Task(
+        tasks = outer_step.OuterTask(
             self._cast(support_x),
             support_y,
             self._cast(query_x),
@@ -345,9 +333,9 @@ class Learner(keras.Model, abc.ABC):
             shared,
             tasks,
             mapping=self._resolved_mapping,
-            output_dtypes=TaskOutputs(*[self._weight_dtype] * 3),
+            output_dtypes=outer_step.TaskOutputs(*[self._weight_dtype] * 3),
         )
-        return _Step(gradients, shared, weights, tape)
+        return outer_step.OuterStep(gradients, shared, weights, tape)
 
     def compile(
         self,
@@ -418,7 +406,7 @@ class Learner(keras.Model, abc.ABC):
 
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
-        episodes = self._unpack_episodes(data)
+        episodes = episode_checks.check_meta_batch(data, self._example_shape)
         step = self._differentiate(episodes)
         common = self.common_gradients()
         self._apply(step, common.gradients)
@@ -431,7 +419,7 @@ class Learner(keras.Model, abc.ABC):
         )
         return logs
 
-    def _apply(self, step: "_Step", common_gradients) -> None:
+    def _apply(self, step: outer_step.OuterStep, common_gradients) -> None:
         """Gives the optimizer what it takes: all task gradients, or one."""
         variables = self.trainable_variables
         if isinstance(
@@ -461,7 +449,7 @@ class Learner(keras.Model, abc.ABC):
 
     def test_step(self, data):
         """Scores a meta-batch after, before and despite adaptation."""
-        episodes = self._unpack_episodes(data)
+        episodes = episode_checks.check_meta_batch(data, self._example_shape)
         query_y = episodes[3]
         predictions = self.predict_queries(episodes)
         logs = self._update_metrics(
@@ -549,44 +537,9 @@ class Learner(keras.Model, abc.ABC):
             raise errors.InputError(_NO_LOSS)
         return tf.reduce_mean(self.loss_function(y, predictions))
 
-    def _unpack_episodes(self, data):
-        """Checks what `fit` or `evaluate` got of a data set."""
-        if not isinstance(data, tuple) or len(data) != 4:
-            raise errors.InputError(
-                "data: expected meta-batches (support_x, support_y, query_x, "
-                f"query_y) with a leading task axis, got {type(data).__name__}"
-                + (f" of {len(data)}" if isinstance(data, tuple) else "")
-            )
-        support_x, support_y, query_x, _ = data
-        self._check_support(support_x, support_y, task_axes=1)
-        self._check_examples("query_x", query_x, task_axes=1)
-        return data
-
-    def _check_support(self, support_x, support_y, task_axes: int = 0) -> None:
-        """Checks shapes, as far as they are known."""
-        self._check_examples("support_x", support_x, task_axes)
-        examples = tf.TensorShape(support_x.shape)[: task_axes + 1]
-        labels = tf.TensorShape(support_y.shape)[: task_axes + 1]
-        if examples[-1] == 0:
-            raise errors.InputError(
-                f"support_x: of shape {tuple(support_x.shape)}, expected one "
-                "example or more"
-            )
-        if not examples.is_compatible_with(labels):
-            raise errors.InputError(
-                f"support_y: of shape {tuple(support_y.shape)}, expected a "
-                f"label for each of {tuple(examples)} examples"
-            )
-
-    def _check_examples(self, argument: str, x, task_axes: int = 0) -> None:
-        expected = tf.TensorShape(self.network.inputs[0].shape[1:])
-        if not expected.is_compatible_with(
-            tf.TensorShape(x.shape)[task_axes + 1 :]
-        ):
-            raise errors.InputError(
-                f"{argument}: of shape {tuple(x.shape)}, expected examples of "
-                f"shape {tuple(expected)}, which the network takes"
-            )
+    @property
+    def _example_shape(self) -> tf.TensorShape:
+        return tf.TensorShape(self.network.inputs[0].shape[1:])
 
     def _network_weights(self, weights):
         """Returns those of `weights` that are the network's."""
@@ -602,7 +555,9 @@ class Learner(keras.Model, abc.ABC):
         return tf.cast(self._seed_generator.next(), tf.int32)
 
     def _training_loss(
-        self, shared: weight_posteriors.SharedWeights, task: "_Task"
+        self,
+        shared: weight_posteriors.SharedWeights,
+        task: outer_step.OuterTask,
     ):
         """Returns one task's loss in the outer loop, and what to report."""
         run = functional_network.Pass(training=True, seeds=task.seeds)
@@ -621,17 +576,19 @@ class Learner(keras.Model, abc.ABC):
             regularization += self._task_regularizer.task_loss(
                 initial, predictions
             ) + task.initial_loss_weight * self._loss(task.query_y, initial)
-        return query_loss + regularization, TaskOutputs(
+        return query_loss + regularization, outer_step.TaskOutputs(
             predictions, query_loss, regularization
         )
 
-    def _initial_predictions(self, shared, task: "_Task") -> tf.Tensor:
+    def _initial_predictions(
+        self, shared, task: outer_step.OuterTask
+    ) -> tf.Tensor:
         """Predicts a task's queries before adaptation, as in training."""
         run = functional_network.Pass(training=True, seeds=task.seeds)
         with self._weight_posteriors().using(shared) as weights:
             return self._query(self._initial(weights), task.query_x, run)[0]
 
-    def _initial_losses(self, shared, tasks: "_Task") -> tf.Tensor:
+    def _initial_losses(self, shared, tasks: outer_step.OuterTask) -> tf.Tensor:
         """Returns each task's query loss before adaptation, `[tasks]`."""
 
         def one_task(task):
@@ -646,48 +603,3 @@ class Learner(keras.Model, abc.ABC):
             if metric.name == "loss":
                 metric.update_state(losses)
         return self.compute_metrics(None, query_y, predictions)
-
-
-class _Task(NamedTuple):
-    """What the train step maps over: each field `[tasks, ...]`."""
-
-    support_x: tf.Tensor
-    support_y: tf.Tensor
-    query_x: tf.Tensor
-    query_y: tf.Tensor
-    seeds: functional_network.Seeds
-    initial_loss_weight: tf.Tensor
-
-
-class _Step(NamedTuple):
-    """A train step's gradients, on their way to the weights.
-
-    Attributes:
-        tasks: gradients with respect to what the tasks share.
-        shared: what they share, made of the weights.
-        weights: values of `trainable_variables`.
-        tape: how it was made.
-    """
-
-    tasks: task_gradients.TaskGradients
-    shared: weight_posteriors.SharedWeights
-    weights: list[tf.Tensor]
-    tape: tf.GradientTape
-
-    def task_gradients(self) -> list[tf.Tensor]:
-        """Returns each task's gradients, `[tasks, *weight.shape]`."""
-        return tf.vectorized_map(self._pull_back, self.tasks.gradients)
-
-    def mean_gradients(self) -> list[tf.Tensor]:
-        """Returns their mean, for which the chain rule is applied once."""
-        return self._pull_back(
-            [tf.reduce_mean(gradient, 0) for gradient in self.tasks.gradients]
-        )
-
-    def _pull_back(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        return self.tape.gradient(
-            tf.nest.flatten(self.shared, expand_composites=True),
-            self.weights,
-            output_gradients=gradients,
-            unconnected_gradients="zero",
-        )
