@@ -22,6 +22,7 @@ from absl import flags
 
 from experiments import (
     cli,
+    learner_flags,
     learner_training,
     pose_methods,
     pose_pictures,
@@ -186,7 +187,7 @@ def main() -> None:
         splits,
         shots=regression.SHOTS.value,
         queries=regression.QUERIES.value,
-        seed=regression.SEED.value,
+        seed=learner_flags.SEED.value,
     )
     examples = problem.examples()
     run = regression.run(

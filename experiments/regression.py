@@ -14,8 +14,8 @@ from absl import flags
 
 from experiments import (
     cli,
+    learner_flags,
     learner_training,
-    method_settings,
     regression_methods,
     regression_report,
     run_folder,
@@ -28,69 +28,15 @@ SHOTS = flags.DEFINE_integer(
 QUERIES = flags.DEFINE_integer(
     "queries", 10, "Query examples of a task in training.", lower_bound=1
 )
-SEED = flags.DEFINE_integer(
-    "seed", 0, "Fixes tasks, weights and draws.", lower_bound=0
-)
 _METHODS = flags.DEFINE_list(
     "methods", None, "Comma-separated list of what to train; by default all."
 )
-_INNER_STEPS = flags.DEFINE_integer(
-    "inner_steps",
-    None,
-    "Gradient steps of the inner loop in training; by default the method's.",
-    lower_bound=1,
+_PRIOR_SCALE = cli.define_number(
+    "prior_scale", "Sigma of the prior p(theta); by default the method's."
 )
-_TEST_INNER_STEPS = flags.DEFINE_integer(
-    "test_inner_steps",
-    None,
-    "Gradient steps of the inner loop at test; by default the method's.",
-    lower_bound=1,
-)
-_STEPS = flags.DEFINE_integer(
-    "steps", 5000, "Outer steps of each method.", lower_bound=1
-)
-_STEPS_PER_EPOCH = flags.DEFINE_integer(
-    "steps_per_epoch",
-    500,
-    "Steps between two checkpoints, validations and points of the curves.",
-    lower_bound=1,
-)
-_META_BATCH_SIZE = flags.DEFINE_integer(
-    "meta_batch_size", 8, "Tasks in an outer step.", lower_bound=2
-)
-_EVAL_SPLITS = flags.DEFINE_list(
-    "eval_splits",
-    list(learner_training.SPLITS),
-    f"Comma-separated list of {', '.join(learner_training.SPLITS)}: which "
-    "tasks to evaluate on. Settings are to be chosen without meta-test.",
-)
-_EVAL_TASKS = flags.DEFINE_integer(
-    "eval_tasks", 600, "Tasks to evaluate on, of each split.", lower_bound=2
-)
-_OUTER_SCHEDULE = flags.DEFINE_enum(
-    "outer_schedule",
-    None,
-    method_settings.OUTER_SCHEDULES,
-    "Whether the outer learning rate falls to zero as half a cosine over the "
-    "run, or stays; cosine.",
-)
-_OUT = flags.DEFINE_string(
-    "out",
-    None,
-    "Folder of the run; by default results/, the command's name, the shots and "
-    "the seed.",
-)
-_RATES = [
-    cli.define_number(name, f"{meaning}; by default the method's.", zero=zero)
-    for name, meaning, zero in (
-        ("inner_learning_rate", "Step size of the inner loop", False),
-        ("outer_learning_rate", "Learning rate of Adam at the start", False),
-        ("beta", "Weight of the KL divergence", True),
-        ("initial_scale", "Initial sigma of q(theta)", False),
-        ("prior_scale", "Sigma of the prior p(theta)", False),
-        ("weight_decay", "Decoupled weight decay", True),
-    )
-]
+flags.adopt_module_key_flags(learner_flags)
+for _name, _value in {"steps": 5000, "steps_per_epoch": 500}.items():
+    flags.FLAGS.set_default(_name, _value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +113,9 @@ def run(
     dataset = f"{experiment.dataset}-" if experiment.dataset else ""
     folder = run_folder.RunFolder(
         cli.resolve_path(
-            _OUT.value
+            learner_flags.OUT.value
             or f"results/{experiment.name}/{dataset}{SHOTS.value}shot-"
-            f"seed{SEED.value}"
+            f"seed{learner_flags.SEED.value}"
         ),
         _config() | dict(config or {}),
     )
@@ -194,7 +140,7 @@ def run(
             metric=learner_training.MSE,
             examine=examine,
         )
-        rows += _rows(experiment, name, settings, outcomes[name])
+        rows += _rows(experiment, name, settings, budget, outcomes[name])
         folder.write_results(rows)
     titles = {name: experiment.methods[name].title for name in names}
     regression_report.draw_curves(
@@ -209,19 +155,14 @@ def run(
 
 def _plan(experiment: Experiment) -> tuple[list[str], learner_training.Budget]:
     """Returns the methods that the flags name, and how long to train each."""
-    return cli.chosen(_METHODS, experiment.methods), learner_training.Budget(
-        steps=_STEPS.value,
-        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
-        meta_batch_size=_META_BATCH_SIZE.value,
-        eval_splits=tuple(cli.chosen(_EVAL_SPLITS, learner_training.SPLITS)),
-        eval_tasks=_EVAL_TASKS.value,
-    )
+    return cli.chosen(_METHODS, experiment.methods), learner_flags.budget()
 
 
 def _rows(
     experiment: Experiment,
     name: str,
     settings: regression_methods.Settings,
+    budget: learner_training.Budget,
     outcome: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Returns the rows of a method in `results.json`, one for each split."""
@@ -233,14 +174,14 @@ def _rows(
             "method": name,
             "shots": SHOTS.value,
             "queries": QUERIES.value,
-            "seed": SEED.value,
+            "seed": learner_flags.SEED.value,
             "split": split,
             **scores,
             "paper": published.mean if published and is_test else None,
             "paper_std": published.std if published and is_test else None,
             "seconds": outcome["seconds"],
-            "steps": _STEPS.value,
-            "meta_batch_size": _META_BATCH_SIZE.value,
+            "steps": budget.steps,
+            "meta_batch_size": budget.meta_batch_size,
             "settings": dataclasses.asdict(settings),
             "commit": run_folder.commit(),
         }
@@ -249,24 +190,13 @@ def _rows(
     ]
 
 
-def _overrides() -> dict[str, float | str | None]:
+def _overrides() -> dict[str, Any]:
     """Returns the method settings that the user gave as flags."""
-    given = [*_RATES, _INNER_STEPS, _TEST_INNER_STEPS, _OUTER_SCHEDULE]
-    return {holder.name: holder.value for holder in given}
+    return learner_flags.overrides() | learner_flags.values(_PRIOR_SCALE)
 
 
 def _config() -> dict[str, Any]:
     """Returns the flags that fix the results of a method."""
-    return {
-        holder.name: holder.value
-        for holder in (
-            SHOTS,
-            QUERIES,
-            _STEPS,
-            _STEPS_PER_EPOCH,
-            _META_BATCH_SIZE,
-            _EVAL_SPLITS,
-            _EVAL_TASKS,
-            SEED,
-        )
-    } | _overrides()
+    return learner_flags.config() | learner_flags.values(
+        SHOTS, QUERIES, _PRIOR_SCALE
+    )

@@ -15,7 +15,13 @@ import dataclasses
 import tensorflow as tf
 from absl import flags
 
-from experiments import cli, regression, sinusoid_methods, sinusoid_pictures
+from experiments import (
+    cli,
+    learner_flags,
+    regression,
+    sinusoid_methods,
+    sinusoid_pictures,
+)
 from tfmeta import tasks
 
 flags.FLAGS.set_default("methods", list(sinusoid_methods.METHODS))
@@ -87,7 +93,7 @@ def main() -> None:
     problem = Problem(
         shots=regression.SHOTS.value,
         queries=regression.QUERIES.value,
-        seed=regression.SEED.value,
+        seed=learner_flags.SEED.value,
     )
     examples = sinusoid_pictures.draw_examples(
         shots=problem.shots, seed=problem.seed
