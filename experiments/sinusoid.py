@@ -19,6 +19,7 @@ from experiments import cli, regression, sinusoid_methods, sinusoid_pictures
 from tfmeta import tasks
 
 flags.FLAGS.set_default("methods", list(sinusoid_methods.METHODS))
+flags.FLAGS.set_default("steps", 4000)
 flags.adopt_module_key_flags(regression)
 
 _EVAL_QUERIES = 100
