@@ -25,6 +25,7 @@ from experiments import (
 from tfmeta import tasks
 
 flags.FLAGS.set_default("methods", list(sinusoid_methods.METHODS))
+flags.FLAGS.set_default("steps", 4000)
 flags.adopt_module_key_flags(regression)
 
 _EVAL_QUERIES = 100

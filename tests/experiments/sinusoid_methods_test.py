@@ -9,8 +9,10 @@ from tfmeta import layers, tasks
 
 _CNPS = [name for name in sinusoid_methods.METHODS if "cnp" in name]
 _MAMLS = [name for name in sinusoid_methods.METHODS if "cnp" not in name]
-_ON_WEIGHTS = {"mr_maml_w", "mr_cnp_w", "cnp_bayes_by_backprop"}
-_REGULARIZED = _ON_WEIGHTS | {"mr_maml_a", "mr_cnp_a"}
+_REGULARIZED = {
+    *("mr_maml_a", "mr_maml_w", "mr_maml_w_no_noise"),
+    *("mr_cnp_a", "mr_cnp_w", "mr_cnp_w_no_noise", "cnp_bayes_by_backprop"),
+}
 
 
 def _build(name, **overrides):
@@ -36,7 +38,7 @@ def _decayed_layers(learner):
 class MethodsTest(parameterized.TestCase):
     @parameterized.parameters(*sinusoid_methods.METHODS)
     def test_trains(self, name):
-        learner = _build(name)
+        learner = _build(name, inner_steps=1)
         episodes = tasks.sample_sinusoids(shots=3, queries=4).batch(2)
         before = [v.numpy() for v in learner.trainable_variables]
         history = learner.fit(episodes, steps_per_epoch=3, verbose=0).history
@@ -94,6 +96,7 @@ class MethodsTest(parameterized.TestCase):
         expected = {
             "mr_cnp_a": {"encoder"},
             "mr_cnp_w": {"encoder"},
+            "mr_cnp_w_no_noise": {"encoder"},
             "cnp_bayes_by_backprop": {"context", "decoder"},
         }
         self.assertEqual(stochastic, expected.get(name, set()))
@@ -103,6 +106,45 @@ class MethodsTest(parameterized.TestCase):
             if name.endswith("weight_decay")
             else set(),
         )
+
+    @parameterized.parameters("mr_maml_w", "mr_cnp_w")
+    def test_without_noise_the_price_is_an_l2_penalty(self, name):
+        beta, prior_scale = 0.25, 0.3
+        learner = _build(
+            f"{name}_no_noise",
+            inner_steps=1,
+            beta=beta,
+            prior_scale=prior_scale,
+        )
+        means = [
+            variable
+            for variable in learner.trainable_variables
+            if variable.name == "kernel_posterior_loc"
+        ]
+        self.assertLen(means, 2)
+        gradients = {
+            id(variable): gradient
+            for variable, gradient in zip(
+                learner.trainable_variables,
+                learner.common_gradients().gradients,
+                strict=True,
+            )
+        }
+        for mean in means:
+            np.testing.assert_allclose(
+                gradients[id(mean)],
+                beta / prior_scale**2 * mean.numpy(),
+                rtol=1e-5,
+            )
+        with self.subTest("support and query draw nothing that counts"):
+            episodes = next(
+                iter(tasks.sample_sinusoids(shots=3, queries=4).batch(2))
+            )
+            first, second = (
+                learner.task_gradients(episodes).outputs.predictions
+                for _ in range(2)
+            )
+            np.testing.assert_allclose(first, second, atol=1e-3)
 
     @parameterized.parameters(
         ("control", "mr_maml_w"), ("cnp_control", "mr_cnp_w")

@@ -18,6 +18,7 @@ _SMALL = (
     "--steps_per_epoch=2",
     "--meta_batch_size=2",
     "--eval_tasks=4",
+    "--inner_steps=1",
     "--test_inner_steps=2",
 )
 
@@ -90,7 +91,7 @@ class CommandTest(parameterized.TestCase):
         ):
             self.run_command(*_SMALL, "--methods=maml", "--shots=5")
 
-    @parameterized.parameters("mr_maml_w", "mr_maml_a")
+    @parameterized.parameters("mr_maml_w", "mr_maml_a", "mr_cnp_a")
     def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
         argv = (*_SMALL, f"--methods={method}")
         whole = self.out.parent / "whole"
