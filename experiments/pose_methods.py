@@ -37,16 +37,19 @@ _POSTERIOR_DEFAULTS = {"initial_scale": 0.01, "prior_scale": 1.0}
 
 
 def methods(
-    *, image_size: int = 64, filters: int = 32
+    *, image_size: int = 32, code_side: int = 7, filters: int = 32
 ) -> dict[str, regression_methods.Method]:
     """Returns the rows of the table, by their names.
 
     Args:
         image_size: height and width of the images.
+        code_side: those of the code that gradient-based learners adapt on.
         filters: channels of each block that gradient-based learners adapt.
     """
     input_shape = (image_size, image_size, 1)
-    maml = functools.partial(_maml, input_shape=input_shape, filters=filters)
+    maml = functools.partial(
+        _maml, input_shape=input_shape, code_side=code_side, filters=filters
+    )
     control = functools.partial(maml, adapted=_BASE_NETWORK)
     cnp = functools.partial(_cnp, input_shape=input_shape)
     mr_cnp = functools.partial(cnp, code_size=_MR_CNP_CODE, sizes=_MR_CNP_SIZES)
@@ -177,6 +180,7 @@ def _maml(
     *,
     adapted: str | tuple[str, ...] = "*",
     input_shape: tuple[int, int, int],
+    code_side: int,
     filters: int,
 ) -> _Build:
     """Returns what builds MAML, all of whose forms have one network."""
@@ -184,7 +188,10 @@ def _maml(
     def build(settings, seed):
         return learners.MAML(
             networks.pose_regressor(
-                input_shape=input_shape, filters=filters, **encoder(settings)
+                input_shape=input_shape,
+                code_side=code_side,
+                filters=filters,
+                **encoder(settings),
             ),
             adapted=adapted,
             inner_learning_rate=settings.inner_learning_rate,

@@ -44,12 +44,19 @@ _BACKEND = flags.DEFINE_enum(
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
-    64,
+    32,
     "Height and width of the images, in pixels.",
     lower_bound=8,
 )
 _RENDERS = flags.DEFINE_integer(
     "renders", 100, "Images of each object.", lower_bound=2
+)
+_CODE_SIDE = flags.DEFINE_integer(
+    "code_side",
+    7,
+    "Height and width of an image's code, which gradient-based methods adapt "
+    "on.",
+    lower_bound=1,
 )
 _FILTERS = flags.DEFINE_integer(
     "filters",
@@ -164,7 +171,9 @@ class Problem:
 def main() -> None:
     """Trains and evaluates the methods, and writes what came of it."""
     methods = pose_methods.methods(
-        image_size=_IMAGE_SIZE.value, filters=_FILTERS.value
+        image_size=_IMAGE_SIZE.value,
+        code_side=_CODE_SIDE.value,
+        filters=_FILTERS.value,
     )
     experiment = regression.Experiment(
         "pose_prediction",
@@ -200,6 +209,7 @@ def main() -> None:
                 for holder in (
                     _IMAGE_SIZE,
                     _RENDERS,
+                    _CODE_SIDE,
                     _FILTERS,
                     _META_VALIDATION_OBJECTS,
                     _META_TEST_OBJECTS,
