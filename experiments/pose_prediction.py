@@ -44,7 +44,7 @@ _BACKEND = flags.DEFINE_enum(
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size",
-    32,
+    64,
     "Height and width of the images, in pixels.",
     lower_bound=8,
 )
@@ -86,8 +86,8 @@ for _name, _value in {
     "queries": 15,
     "meta_batch_size": 4,
     "steps": 600,
-    "steps_per_epoch": 100,
-    "eval_tasks": 150,
+    "steps_per_epoch": 200,
+    "eval_tasks": 100,
 }.items():
     flags.FLAGS.set_default(_name, _value)
 flags.adopt_module_key_flags(regression)
