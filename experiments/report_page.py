@@ -12,9 +12,11 @@ from experiments import (
     html_text,
     multitask_report,
     report_checks,
+    report_story,
     report_tables,
     run_files,
     seed_groups,
+    titles,
 )
 
 _STYLE = pathlib.Path(__file__).with_name("report.css")
@@ -34,97 +36,6 @@ _PICTURES = {
     "cosines": "Which tasks conflict with which",
     "landscape": "The landscape of two tasks and the ways down it",
 }
-_STUDY = "nme_study"
-
-
-class _Chapter(NamedTuple):
-    """A part of the story, or an experiment in it."""
-
-    anchor: str
-    title: str
-    lead: str
-
-
-_EXPERIMENTS = {
-    chapter.anchor: chapter
-    for chapter in (
-        _Chapter(
-            report_checks.CLASSIFICATION,
-            "Classes that keep their labels",
-            "A learner that is right on training tasks before it has adapted, "
-            "or with the support set of another task (“other support”), reads "
-            "the query alone: it has memorized. The control is the network of "
-            "MR-MAML(W) at its settings, without noise and divergence: only "
-            "what MR-MAML(W) scores above it is owed to the regularization. "
-            "Weight decay on that network is a row that the paper lacks, too.",
-        ),
-        _Chapter(
-            _STUDY,
-            "Where they memorize",
-            "Whether a learner memorizes depends on its inner learning rate "
-            "first of all. What it knows of training tasks with another "
-            "task’s support, above chance, was memorized.",
-        ),
-        _Chapter(
-            "sinusoid",
-            "Sinusoids whose inputs name the task",
-            "In training an id in the input tells the amplitude; in new tasks "
-            "it tells nothing. A learner that relies on it errs there. Less "
-            "error is better.",
-        ),
-        _Chapter(
-            "pose_prediction",
-            "The pose of objects",
-            "A network that knows every training object by its looks tells "
-            "its pose without a support set, and errs on new objects. Less "
-            "error is better.",
-        ),
-        _Chapter(
-            report_checks.TRAGIC_TRIAD,
-            "Why: the tragic triad",
-            "Conflicting gradients, high curvature and unequal magnitudes "
-            "meet on the landscape of Yu et al. (2020, figure 1): descent on "
-            "the sum of the losses is stuck where a valley begins that "
-            "descent with PCGrad walks through.",
-        ),
-        _Chapter(
-            report_checks.MULTITASK,
-            "Several tasks, one network",
-            "What the tasks share, and how their gradients are combined. "
-            "Conflicts: the share of the pairs of tasks whose gradients of "
-            "the shared weights had a negative inner product, over all of "
-            "training.",
-        ),
-    )
-}
-_PARTS = (
-    (
-        _Chapter(
-            "memorize",
-            "Meta-learners memorize",
-            "Where one function solves all training tasks, a meta-learner may "
-            "learn that function, ignore the support sets, and fail on new "
-            "tasks. Meta-regularization (Yin et al. 2020) puts a price on "
-            "what the weights or activations that the inner loop leaves alone "
-            "may know, so that the learner has to read the support set.",
-        ),
-        (
-            *(report_checks.CLASSIFICATION, _STUDY),
-            *("sinusoid", "pose_prediction"),
-        ),
-    ),
-    (
-        _Chapter(
-            "fight",
-            "Tasks fight",
-            "The gradients of tasks that share weights may conflict: a step "
-            "for one undoes a step for another. PCGrad (Yu et al. 2020) "
-            "projects each onto the normal plane of those that it conflicts "
-            "with.",
-        ),
-        (report_checks.TRAGIC_TRIAD, report_checks.MULTITASK),
-    ),
-)
 
 
 class _Batch(NamedTuple):
@@ -178,17 +89,19 @@ def make(
         (
             chapter,
             html_text.join(
-                _experiment(_EXPERIMENTS[command], by_command[command])
+                _experiment(
+                    report_story.EXPERIMENTS[command], by_command[command]
+                )
                 for command in commands
                 if command in by_command
             ),
         )
-        for chapter, commands in _PARTS
+        for chapter, commands in report_story.PARTS
         if any(command in by_command for command in commands)
     ]
     parts.append(
         (
-            _Chapter("runs", "What was run", ""),
+            report_story.Chapter("runs", "What was run", ""),
             html_text.join([*_what_was_run(batches), *_not_shown(refused)]),
         )
     )
@@ -264,13 +177,14 @@ def _batches(runs: Sequence[run_files.Run]) -> list[_Batch]:
         )
         key = json.dumps([_command(run), learned, config], sort_keys=True)
         found.setdefault(key, []).append(run)
-    order = list(_EXPERIMENTS)
+    order = list(report_story.EXPERIMENTS)
     sorted_runs = sorted(
         (sorted(batch, key=_seed) for batch in found.values()),
         # Those that compare most methods first.
         key=lambda batch: (
             order.index(_command(batch[0])),
             -len({row["method"] for row in batch[0].result["rows"]}),
+            seed_groups.place_of_tasks(batch[0].result["rows"][0]),
             batch[0].name,
         ),
     )
@@ -280,11 +194,13 @@ def _batches(runs: Sequence[run_files.Run]) -> list[_Batch]:
     ]
 
 
-def _experiment(chapter: _Chapter, batches: Sequence[_Batch]) -> html_text.Html:
+def _experiment(
+    chapter: report_story.Chapter, batches: Sequence[_Batch]
+) -> html_text.Html:
     results = [result for batch in batches for result in batch.results]
     groups = report_tables.collect(results)
     contents: list[html_text.Html | None]
-    if chapter.anchor == _STUDY:
+    if chapter.anchor == report_story.STUDY:
         contents = [
             report_tables.study_table(batch.results) for batch in batches
         ]
@@ -351,11 +267,13 @@ def _figure(
     what = _PICTURES.get(path.stem, path.stem.replace("_", " ").capitalize())
     experiment = report_checks.experiment(run.result)
     of = list(path.parts[:-1]) or batch.methods
-    titles = [report_tables.method_title(method, experiment) for method in of]
+    methods = [titles.of_method(method, experiment) for method in of]
     # Of a study they are too many to be read out.
-    named = ", ".join(titles) if len(titles) < 5 else f"{len(titles)} methods"
+    named = (
+        ", ".join(methods) if len(methods) < 5 else f"{len(methods)} methods"
+    )
     setup = report_tables.collect([run.result])[0].setup
-    where = report_tables.problem_title(setup)
+    where = titles.of_tasks(setup)
     text = f"{what}. {where + '; ' if where else ''}{named}; seed {_seed(run)}."
     return html_text.picture(
         picture.png,
@@ -367,7 +285,7 @@ def _figure(
                 html_text.element("strong", f"{what}."),
                 text.removeprefix(f"{what}."),
                 " ",
-                html_text.element("code", f"{run.name}/{picture.name}"),
+                html_text.element("code", picture.found),
             ]
         ),
     )
@@ -392,9 +310,9 @@ def _what_was_run(batches: Sequence[_Batch]) -> list[html_text.Html]:
                     f" {batch.command}",
                     class_="whole",
                 ),
-                report_tables.problem_title(setup),
+                titles.of_tasks(setup),
                 html_text.join([_method_titles(batch), *_given(batch, groups)]),
-                report_tables.setting(setup.get("steps")),
+                titles.value(setup.get("steps")),
                 ", ".join(map(str, batch.seeds)),
                 f"{statistics.mean(seconds) / 60:.0f}" if any(seconds) else "",
                 seed_groups.short_commits(groups),
@@ -493,7 +411,7 @@ def _call(batch: _Batch) -> str:
     flags: dict[str, Any] = {}
     if batch.command != report_checks.TRAGIC_TRIAD:
         flags["methods"] = batch.methods
-    if batch.command == _STUDY:
+    if batch.command == report_story.STUDY:
         flags["inner_learning_rates"] = sorted(
             {
                 rate
@@ -507,11 +425,11 @@ def _call(batch: _Batch) -> str:
         if value is None:
             continue
         if isinstance(value, list):
-            text = ",".join(map(report_tables.setting, value))
+            text = ",".join(map(titles.value, value))
         elif isinstance(value, bool):
             text = str(value).lower()
         else:
-            text = report_tables.setting(value)
+            text = titles.value(value)
         lines.append(f"  --{name}={shlex.quote(text)}")
     return " \\\n".join(lines)
 
@@ -540,8 +458,7 @@ def _not_shown(
 def _method_titles(batch: _Batch) -> str:
     experiment = report_checks.experiment(batch.runs[0].result)
     return ", ".join(
-        report_tables.method_title(method, experiment)
-        for method in batch.methods
+        titles.of_method(method, experiment) for method in batch.methods
     )
 
 
@@ -549,7 +466,7 @@ def _command(run: run_files.Run) -> str:
     # A study of one rate is told by its picture alone.
     drawn = {picture.name for picture in run.pictures}
     if f"{_STUDY_PICTURE}.png" in drawn or report_checks.is_study(run.result):
-        return _STUDY
+        return report_story.STUDY
     return report_checks.experiment(run.result)
 
 
@@ -576,7 +493,7 @@ def _given(
         name for group in groups for name in group.told[0].get("settings", ())
     }
     given = [
-        report_tables.said(name, value)
+        titles.said(name, value)
         for name, value in batch.runs[0].result["config"].items()
         if value is not None and name in of_methods
     ]

@@ -3,61 +3,21 @@
 import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from experiments import (
     html_text,
-    multitask_methods,
     multitask_report,
-    nme_methods,
     report_checks,
+    score_metrics,
     seed_groups,
     text_table,
+    titles,
 )
 
 Group = seed_groups.Group
 
 
-class Metric(NamedTuple):
-    """How scores are written.
-
-    Attributes:
-        title: the metric's, with its unit.
-        factor: to multiply with.
-        decimals: to show.
-        sign: 1 if more is better, -1 if less is.
-    """
-
-    title: str
-    factor: float
-    decimals: int
-    sign: int
-
-
-METRICS = {
-    "accuracy": Metric("accuracy in\N{NO-BREAK SPACE}%", 100, 1, 1),
-    "mse": Metric("mean squared error", 1, 3, -1),
-}
-_METHODS: Mapping[str, Mapping[str, Any]] = {
-    report_checks.CLASSIFICATION: nme_methods.METHODS,
-    report_checks.MULTITASK: multitask_methods.METHODS,
-}
-_DATASETS = {
-    "cifar100": "CIFAR-100",
-    "glyphs": "Glyphs",
-    "omniglot": "Omniglot",
-}
-_CONSTRUCTIONS = {
-    "fixed_groups": "classes in fixed groups",
-    "fixed_label_per_class": "one label per class",
-    "mutually_exclusive": "labels at random",
-}
-_SETTINGS = {
-    "inner_learning_rate": "inner rate",
-    "outer_learning_rate": "outer rate",
-    "meta_batch_size": "tasks a step",
-    "taml_weight": "lambda",
-}
 # Settings that do not change what is learned.
 _OF_EVALUATION = ("eval_splits", "eval_tasks", "steps_per_epoch")
 _TESTS = ("meta-test", "test")
@@ -67,74 +27,7 @@ _VALIDATIONS = ("meta-validation", "validation")
 def collect(results: Sequence[Mapping[str, Any]]) -> list[Group]:
     """Groups the rows of results of one experiment by seed."""
     name = report_checks.experiment(results[0])
-    return seed_groups.collect(
-        results,
-        dict.fromkeys(
-            method for methods in _known_methods(name) for method in methods
-        ),
-    )
-
-
-def method_title(method: str, experiment: str) -> str:
-    """Returns a method's title, or its name if it is not known here."""
-    for methods in _known_methods(experiment):
-        if method in methods:
-            return methods[method].title
-    return method.replace("_", " ")
-
-
-def _known_methods(experiment: str) -> list[Mapping[str, Any]]:
-    """Returns methods by name: the experiment's, then those of all others."""
-    return [_METHODS.get(experiment, {}), *_METHODS.values()]
-
-
-def problem_title(setup: Mapping[str, Any], *, short: bool = False) -> str:
-    """Returns what tasks are called.
-
-    Args:
-        setup: of a group.
-        short: whether their size alone.
-    """
-    ways, shots = setup.get("ways"), setup.get("shots")
-    size = " ".join(
-        f"{number}-{name}"
-        for number, name in ((ways, "way"), (shots, "shot"))
-        if number is not None
-    )
-    if short and size:
-        return size
-    dataset, construction = setup.get("dataset"), setup.get("construction")
-    parts = [
-        _DATASETS.get(dataset, str(dataset)) if dataset else "",
-        f"{setup['tasks']} tasks" if "tasks" in setup else "",
-        size,
-        _CONSTRUCTIONS.get(construction, str(construction))
-        if construction
-        else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def setting_title(name: str) -> str:
-    """Returns what a setting is called."""
-    return _SETTINGS.get(name, name.replace("_", " "))
-
-
-def setting(value: Any) -> str:
-    """Returns a setting's value."""
-    if isinstance(value, list):
-        return ", ".join(map(setting, value))
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)
-
-
-def said(name: str, value: Any) -> str:
-    """Returns a setting as one says it: "8 tasks a step", "beta 1e-05"."""
-    title = setting_title(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value} {title}"
-    return f"{title} {setting(value)}"
+    return seed_groups.collect(results, titles.of_methods(name))
 
 
 def talk_tables(groups: Sequence[Group]) -> list[html_text.Html]:
@@ -150,7 +43,7 @@ def talk_tables(groups: Sequence[Group]) -> list[html_text.Html]:
         problems = {
             problem: tested
             for problem, found in _partition(of_source, _problem).items()
-            if any(_paper(group) for group in found)
+            if any(score_metrics.published(group) for group in found)
             and (tested := [group for group in found if _tested(group)])
         }
         told = [group for tested in problems.values() for group in tested]
@@ -164,12 +57,12 @@ def _talk_table(
     problems: Mapping[str, Sequence[Group]], methods: Sequence[str]
 ) -> html_text.Html:
     columns, above = [html_text.Column("Method", numeric=False)], [("", 1)]
-    lines = [[method_title(m, _experiment(problems))] for m in methods]
+    lines = [[titles.of_method(m, _experiment(problems))] for m in methods]
     several = False
     for groups in problems.values():
-        metric = _metric(groups[0])
+        metric = score_metrics.of(groups[0])
         columns += [html_text.Column("ours"), html_text.Column("paper")]
-        above.append((problem_title(groups[0].setup, short=True), 2))
+        above.append((titles.of_tasks(groups[0].setup, short=True), 2))
         for line, method in zip(lines, methods, strict=True):
             found = [group for group in groups if group.method == method]
             several |= len(found) > 1
@@ -177,7 +70,7 @@ def _talk_table(
             ours = _spread(_scores(best, _TESTS), metric) if best else ""
             line += [
                 html_text.element("strong", ours) if ours else "",
-                _paper(best) if best else "",
+                score_metrics.published(best) if best else "",
             ]
     source = _source_title(problems)
     caption = (
@@ -224,7 +117,8 @@ def score_tables(groups: Sequence[Group]) -> list[html_text.Html]:
 
 
 def _learner_table(groups: Sequence[Group]) -> html_text.Html:
-    metric, name = _metric(groups[0]), report_checks.metric(groups[0].told[0])
+    metric = score_metrics.of(groups[0])
+    name = report_checks.metric(groups[0].told[0])
     columns = [
         html_text.Column("Method", numeric=False),
         *map(
@@ -240,7 +134,7 @@ def _learner_table(groups: Sequence[Group]) -> html_text.Html:
     lines = [
         [
             _named(group, groups, shown=("inner_learning_rate",)),
-            setting(group.setup.get("inner_learning_rate")),
+            titles.value(group.setup.get("inner_learning_rate")),
             *(
                 _spread(group.means("meta-train", f"{name}_{kind}"), metric)
                 for kind in ("before_adaptation", "with_other_support")
@@ -249,18 +143,21 @@ def _learner_table(groups: Sequence[Group]) -> html_text.Html:
             html_text.element("strong", test)
             if (test := _spread(_scores(group, _TESTS), metric))
             else "",
-            _paper(group),
+            score_metrics.published(group),
             _by_seed(group, metric),
-            _spread(group.means("meta-test", "nll"), Metric("", 1, 2, -1)),
+            _spread(
+                group.means("meta-test", "nll"),
+                score_metrics.Metric("", 1, 2, -1),
+            ),
             _calibration(group),
             _conflicts(group),
         ]
         for group in groups
     ]
-    title = problem_title(groups[0].setup)
+    title = titles.of_tasks(groups[0].setup)
     title = title[:1].upper() + title[1:]
     caption = f"{title or 'All tasks'}: {metric.title}."
-    if metric is METRICS["accuracy"] and groups[0].setup.get("ways"):
+    if name == "accuracy" and groups[0].setup.get("ways"):
         caption += f" Chance is {100 / groups[0].setup['ways']:.1f}."
     return html_text.table(caption, columns, lines)
 
@@ -288,7 +185,7 @@ def bound_table(groups: Sequence[Group]) -> html_text.Html | None:
         lines.append(
             [
                 _named(group, groups),
-                problem_title(group.setup),
+                titles.of_tasks(group.setup),
                 *numbers,
                 "; ".join(sorted(reasons)),
             ]
@@ -327,7 +224,7 @@ def study_table(results: Sequence[Mapping[str, Any]]) -> html_text.Html:
     name = report_checks.experiment(results[0])
     lines = [
         [
-            method_title(method, name),
+            titles.of_method(method, name),
             *(_study_cell(cells.get((method, rate), ())) for rate in rates),
         ]
         for method in methods
@@ -335,10 +232,10 @@ def study_table(results: Sequence[Mapping[str, Any]]) -> html_text.Html:
     # The setup of a cell that diverged does not name the tasks.
     setup = next((g.setup for g in groups if "" not in g.rows), {})
     return html_text.table(
-        f"{problem_title(setup)}, {setting(setup.get('steps'))} steps of "
-        f"{setting(setup.get('meta_batch_size'))} tasks: accuracy in % on new "
-        "tasks (of the meta-validation classes), and behind the stroke on "
-        "training tasks with another task’s support.",
+        f"{titles.of_tasks(setup)}, {titles.value(setup.get('steps'))} steps "
+        f"of {titles.value(setup.get('meta_batch_size'))} tasks: accuracy in % "
+        "on new tasks (of the meta-validation classes), and behind the stroke "
+        "on training tasks with another task’s support.",
         [
             html_text.Column("Inner rate", numeric=False),
             *(
@@ -379,24 +276,24 @@ def _study_cell(groups: Sequence[Group]) -> html_text.Html | str:
 
 
 def _multitask_table(groups: Sequence[Group]) -> html_text.Html:
-    metric = METRICS["accuracy"]
+    metric = score_metrics.METRICS["accuracy"]
     lines = [
         [
             _named(group, groups, shown=("learning_rate", "steps")),
-            setting(group.setup.get("learning_rate")),
-            setting(group.setup.get("steps")),
+            titles.value(group.setup.get("learning_rate")),
+            titles.value(group.setup.get("steps")),
             _spread(_scores(group, _VALIDATIONS), metric),
             html_text.element("strong", test)
             if (test := _spread(_scores(group, _TESTS), metric))
             else "",
-            _paper(group),
+            score_metrics.published(group),
             _by_seed(group, metric),
             _worst_to_best(group),
             _conflicts(group),
         ]
         for group in groups
     ]
-    caption = f"{problem_title(groups[0].setup)}: {metric.title}."
+    caption = f"{titles.of_tasks(groups[0].setup)}: {metric.title}."
     classes = groups[0].setup.get("classes")
     if classes:
         caption += f" Chance is {100 / classes:.1f}."
@@ -422,11 +319,11 @@ def _multitask_table(groups: Sequence[Group]) -> html_text.Html:
 def descent_table(groups: Sequence[Group]) -> html_text.Html | None:
     """Makes the table of where descents of the landscape ended."""
     descents = [group for group in groups if "loss" in group.told[0]]
-    metric = Metric("loss", 1, 1, -1)
+    metric = score_metrics.Metric("loss", 1, 1, -1)
     lines = [
         [
             _named(group, groups),
-            setting(group.setup.get("steps")),
+            titles.value(group.setup.get("steps")),
             "; ".join(
                 "({:.2f}, {:.2f})".format(*row["theta"]) for row in group.told
             ).replace("-", "−"),
@@ -476,11 +373,11 @@ def settings_table(groups: Sequence[Group]) -> html_text.Html | None:
     for group in groups:
         for name, value in group.told[0].get("settings", {}).items():
             values = given.setdefault(name, {}).setdefault(group.method, [])
-            if setting(value) not in values:
-                values.append(setting(value))
+            if titles.value(value) not in values:
+                values.append(titles.value(value))
     lines = [
         [
-            setting_title(name),
+            titles.of_setting(name),
             *(", ".join(values.get(method, ())) for method in methods),
         ]
         for name, values in given.items()
@@ -491,7 +388,9 @@ def settings_table(groups: Sequence[Group]) -> html_text.Html | None:
     columns = [
         html_text.Column("Setting", numeric=False),
         *(
-            html_text.Column(method_title(method, _experiment_of(groups[0])))
+            html_text.Column(
+                titles.of_method(method, _experiment_of(groups[0]))
+            )
             for method in methods
         ),
     ]
@@ -510,7 +409,7 @@ def _named(
     """
     same = [other for other in groups if other.method == group.method]
     differing = [
-        said(name, value)
+        titles.said(name, value)
         for name, value in group.setup.items()
         if name not in (*shown, *_OF_EVALUATION, *seed_groups.PROBLEM)
         and any(
@@ -519,7 +418,7 @@ def _named(
             if other is not group
         )
     ]
-    title = method_title(group.method, _experiment_of(group))
+    title = titles.of_method(group.method, _experiment_of(group))
     if not differing:
         return html_text.element("span", title)
     return html_text.element(
@@ -543,10 +442,10 @@ def _validated(group: Group) -> tuple[float, int]:
     scores = _scores(group, _VALIDATIONS)
     if not scores or not all(map(math.isfinite, scores)):
         return -math.inf, len(scores)
-    return _metric(group).sign * statistics.mean(scores), len(scores)
+    return score_metrics.of(group).sign * statistics.mean(scores), len(scores)
 
 
-def _spread(values: Sequence[float], metric: Metric) -> str:
+def _spread(values: Sequence[float], metric: score_metrics.Metric) -> str:
     if not all(map(math.isfinite, values)):
         return "not finite"
     return text_table.spread(
@@ -554,7 +453,9 @@ def _spread(values: Sequence[float], metric: Metric) -> str:
     ).replace("-", "−")
 
 
-def _by_seed(group: Group, metric: Metric) -> html_text.Html | str:
+def _by_seed(
+    group: Group, metric: score_metrics.Metric
+) -> html_text.Html | str:
     """Returns each seed's score with its interval."""
     name = report_checks.metric(group.told[0])
     texts = []
@@ -568,25 +469,13 @@ def _by_seed(group: Group, metric: Metric) -> html_text.Html | str:
     return html_text.join(texts, ", ") if texts else ""
 
 
-def _paper(group: Group) -> str:
-    row = next((r for r in group.told if r.get("paper") is not None), None)
-    if row is None:
-        return ""
-    metric = _metric(group)
-    decimals = min(metric.decimals, 2)
-    text = f"{metric.factor * row['paper']:.{decimals}f}"
-    if row.get("paper_std") is not None:
-        text += f" ({metric.factor * row['paper_std']:.{decimals}f})"
-    return text
-
-
 def _calibration(group: Group) -> str:
     shares = [
         row["ece"]
         for row in group.rows.get("meta-test", ())
         if row.get("ece") is not None
     ]
-    return _spread(shares, Metric("", 100, 1, -1))
+    return _spread(shares, score_metrics.Metric("", 100, 1, -1))
 
 
 def _conflicts(group: Group) -> str:
@@ -600,10 +489,6 @@ def _worst_to_best(group: Group) -> str:
     return multitask_report.worst_to_best(group.told) if len(tasks) == 1 else ""
 
 
-def _metric(group: Group) -> Metric:
-    return METRICS[report_checks.metric(group.told[0])]
-
-
 def _experiment_of(group: Group) -> str:
     return str(group.setup.get("experiment", ""))
 
@@ -614,7 +499,7 @@ def _experiment(problems: Mapping[str, Sequence[Group]]) -> str:
 
 def _source_title(problems: Mapping[str, Sequence[Group]]) -> str:
     first = next(iter(problems.values()))[0].setup
-    return problem_title(
+    return titles.of_tasks(
         {k: v for k, v in first.items() if k not in ("ways", "shots")}
     )
 

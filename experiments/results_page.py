@@ -7,6 +7,7 @@ RESULTS.md is prose with blocks between `<!-- begin KIND FOLDER -->` and
 (under any name) in that folder of `experiments/results/`, and leaves the prose.
 """
 
+import functools
 import json
 import pathlib
 import re
@@ -17,8 +18,8 @@ from absl import flags
 
 from experiments import (
     cli,
+    learner_markdown,
     multitask_report,
-    nme_markdown,
     nme_study_report,
 )
 from experiments.benchmarks import multitask_report as multitask_step_report
@@ -109,13 +110,28 @@ def _each(
     return lambda results: "\n\n".join(map(markdown, results))
 
 
+# Settings that a reader asks for first.
+_NME_SETTINGS = (
+    *("inner_learning_rate", "inner_steps", "outer_learning_rate", "beta"),
+    *("weight_decay", "taml_weight"),
+)
+_REGRESSION_SETTINGS = (
+    *("inner_learning_rate", "inner_steps", "test_inner_steps"),
+    *("outer_learning_rate", "beta", "initial_scale", "weight_decay"),
+)
 _KINDS: dict[str, Callable[[Results], str]] = {
     "maml_step": _each(report.markdown),
     "multitask": _multitask,
     "multitask_step": _each(multitask_step_report.markdown),
-    "nme_finals": nme_markdown.finals,
-    "nme_settings": nme_markdown.settings,
+    "nme_finals": learner_markdown.finals,
+    "nme_settings": functools.partial(
+        learner_markdown.settings, names=_NME_SETTINGS
+    ),
     "nme_study": _study,
+    "regression": learner_markdown.finals,
+    "regression_settings": functools.partial(
+        learner_markdown.settings, names=_REGRESSION_SETTINGS
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Finds and reads what runs left behind: results and pictures."""
 
 import dataclasses
+import glob
 import json
 import pathlib
 import struct
@@ -20,12 +21,14 @@ class Picture(NamedTuple):
 
     Attributes:
         name: its file, relative to the run's folder.
+        found: the same, relative to the folder that was searched.
         png: its content.
         width: in pixels.
         height: in pixels.
     """
 
     name: str
+    found: str
     png: bytes
     width: int
     height: int
@@ -51,7 +54,7 @@ class Run:
         name: its folder, or its file where it is kept without one, relative to
             the folder that was searched.
         result: `"rows"`, `"config"`, `"versions"` and `"commit"`.
-        pictures: those beside the results, then those of single methods.
+        pictures: those of the whole run, then those of single methods.
     """
 
     name: str
@@ -65,8 +68,9 @@ def read(
     """Reads the results beneath a folder.
 
     These are files named `results.json`, and other JSON files where no run's
-    folder is around them. Rows that stand in another run's results, too, as
-    those of a study's cells do, are read once.
+    folder is around them, whose pictures are kept beside `RUN.json` as
+    `RUN.*.png`. Rows that stand in another run's results, too, as those of a
+    study's cells do, are read once.
 
     Args:
         folder: where to look, at any depth.
@@ -99,13 +103,17 @@ def read(
             continue
         pictures = []
         for picture in _find_pictures(file, result):
+            found = picture.relative_to(folder).as_posix()
             try:
-                pictures.append(_read_picture(picture, file.parent))
-            except (OSError, ValueError) as error:
-                name_of_picture = picture.relative_to(folder).as_posix()
-                refused.append(
-                    Refused(name_of_picture, f"cannot be read: {error}")
+                pictures.append(
+                    Picture(
+                        _picture_name(picture, file),
+                        found,
+                        *_read_picture(picture),
+                    )
                 )
+            except (OSError, ValueError) as error:
+                refused.append(Refused(found, f"cannot be read: {error}"))
         runs.append(Run(_run_name(file, folder), result, tuple(pictures)))
     return _without_copies(runs), refused
 
@@ -133,7 +141,7 @@ def _find_pictures(
     file: pathlib.Path, result: Mapping[str, Any]
 ) -> list[pathlib.Path]:
     if file.name != _RESULTS:
-        return []
+        return sorted(file.parent.glob(f"{glob.escape(file.stem)}.*.png"))
     methods = dict.fromkeys(row["method"] for row in result["rows"])
     return sorted(file.parent.glob("*.png")) + [
         picture
@@ -144,13 +152,19 @@ def _find_pictures(
     ]
 
 
-def _read_picture(file: pathlib.Path, folder: pathlib.Path) -> Picture:
+def _picture_name(picture: pathlib.Path, file: pathlib.Path) -> str:
+    if file.name != _RESULTS:
+        return picture.name.removeprefix(f"{file.stem}.")
+    return picture.relative_to(file.parent).as_posix()
+
+
+def _read_picture(file: pathlib.Path) -> tuple[bytes, int, int]:
     png = file.read_bytes()
     if not png.startswith(_PNG) or len(png) < 24:
         raise ValueError("not a PNG picture")
     # The first chunk's data begin with them.
     width, height = struct.unpack(">II", png[16:24])
-    return Picture(file.relative_to(folder).as_posix(), png, width, height)
+    return png, width, height
 
 
 def _without_copies(runs: list[Run]) -> list[Run]:

@@ -75,13 +75,18 @@ def collect(
     def place(group):
         setup = group["setup"]
         return (
-            [_sortable(setup.get(name)) for name in PROBLEM],
+            place_of_tasks(setup),
             order.get(group["method"], len(order)),
             group["method"],
             [(name, _sortable(setup[name])) for name in sorted(setup)],
         )
 
     return [_group(**group) for group in sorted(found.values(), key=place)]
+
+
+def place_of_tasks(setup: Mapping[str, Any]) -> list[Any]:
+    """Returns what sorts tasks, by what a group's setup or a row says."""
+    return [_sortable(setup.get(name)) for name in PROBLEM]
 
 
 def short_commits(groups: Sequence[Group]) -> str:

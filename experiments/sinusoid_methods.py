@@ -16,24 +16,16 @@ _MAML_DEFAULTS = {
     "test_inner_steps": 100,
 }
 _CONTROL_DEFAULTS = _MAML_DEFAULTS
+_CNP_DEFAULTS = {"outer_learning_rate": 1e-3}
+_POSTERIOR_DEFAULTS = {"initial_scale": 0.05, "prior_scale": 1.0}
 _BASE_NETWORK = ["hidden*", "head"]
+# A draw for each task costs four times the time.
+_POSTERIOR_DRAW = "meta_batch"
 
 
-def _maml(settings, seed, *, encoder=(), posterior_draw="task"):
-    """Builds MAML, whose inner loop leaves the encoder alone."""
-    return learners.MAML(
-        networks.mlp(sinusoid.INPUT_SIZE, 1, encoder=encoder),
-        adapted=_BASE_NETWORK,
-        inner_learning_rate=settings.inner_learning_rate,
-        inner_steps=settings.inner_steps,
-        test_inner_steps=settings.test_inner_steps,
-        posterior_draw=posterior_draw,
-        seed=seed,
-    )
-
-
-def _mr_maml_w(settings, seed):
-    dense = functools.partial(
+def _variational(settings):
+    """Returns the constructor of dense layers with posteriors."""
+    return functools.partial(
         layers.DenseReparameterization,
         kernel_posterior_fn=layers.MeanFieldNormal(
             loc_initializer="glorot_uniform",
@@ -42,64 +34,125 @@ def _mr_maml_w(settings, seed):
         kernel_prior_fn=layers.NormalPrior(settings.prior_scale),
         kernel_divergence_fn=layers.KLDivergence(weight=settings.beta),
     )
-    return _maml(
-        settings,
-        seed,
-        encoder=[
-            dense(100, activation="relu", name="encoder1"),
-            dense(_ENCODING_SIZE, name="encoder2"),
-        ],
-        # A draw for each task costs four times the time.
-        posterior_draw="meta_batch",
-    )
 
 
-def _mr_maml_a(settings, seed):
-    return _maml(
-        settings,
-        seed,
-        encoder=[
-            keras.layers.Dense(80, activation="relu", name="encoder1"),
-            layers.StochasticBottleneck(
-                _ENCODING_SIZE,
-                divergence_weight=settings.beta,
-                name="encoder2",
+def _no_encoder(settings):
+    del settings
+    return []
+
+
+def _plain_encoder(settings, dense=keras.layers.Dense):
+    del settings
+    return [
+        dense(100, activation="relu", name="encoder1"),
+        dense(_ENCODING_SIZE, activation=None, name="encoder2"),
+    ]
+
+
+def _weights_encoder(settings):
+    """Builds what meta-regularization on weights, (W), regularizes."""
+    return _plain_encoder(settings, _variational(settings))
+
+
+def _activations_encoder(settings):
+    """Builds what meta-regularization on activations, (A), regularizes."""
+    return [
+        keras.layers.Dense(80, activation="relu", name="encoder1"),
+        layers.StochasticBottleneck(
+            _ENCODING_SIZE, divergence_weight=settings.beta, name="encoder2"
+        ),
+    ]
+
+
+def _maml(encoder=_no_encoder):
+    """Returns what builds MAML, whose inner loop leaves the encoder alone."""
+
+    def build(settings, seed):
+        return learners.MAML(
+            networks.mlp(sinusoid.INPUT_SIZE, 1, encoder=encoder(settings)),
+            adapted=_BASE_NETWORK,
+            inner_learning_rate=settings.inner_learning_rate,
+            inner_steps=settings.inner_steps,
+            test_inner_steps=settings.test_inner_steps,
+            posterior_draw=_POSTERIOR_DRAW,
+            seed=seed,
+        )
+
+    return build
+
+
+def _cnp(encoder=_no_encoder, dense=None):
+    """Returns what builds a neural process.
+
+    Args:
+        encoder: from the settings to the encoder's layers; without any, the
+            other networks read x itself.
+        dense: from the settings to the constructor of those networks' layers.
+    """
+
+    def build(settings, seed):
+        inputs = keras.Input((sinusoid.INPUT_SIZE,), name="features")
+        features = encoder(settings) or [keras.layers.Identity()]
+        return learners.CNP(
+            *networks.neural_process(
+                keras.Sequential([inputs, *features], name="encoder"),
+                dense=dense(settings) if dense else keras.layers.Dense,
             ),
-        ],
-    )
+            posterior_draw=_POSTERIOR_DRAW,
+            seed=seed,
+        )
 
-
-def _control(settings, seed):
-    return _maml(
-        settings,
-        seed,
-        encoder=[
-            keras.layers.Dense(100, activation="relu", name="encoder1"),
-            keras.layers.Dense(_ENCODING_SIZE, name="encoder2"),
-        ],
-    )
+    return build
 
 
 METHODS = {
-    "maml": regression_methods.Method("MAML", _maml, _MAML_DEFAULTS),
+    "maml": regression_methods.Method("MAML", _maml(), _MAML_DEFAULTS),
     "maml_weight_decay": regression_methods.Method(
-        "MAML + weight decay", _maml, _MAML_DEFAULTS | {"weight_decay": 0.1}
+        "MAML + weight decay", _maml(), _MAML_DEFAULTS | {"weight_decay": 0.1}
     ),
     "mr_maml_a": regression_methods.Method(
-        "MR-MAML(A)", _mr_maml_a, _CONTROL_DEFAULTS | {"beta": 1.0}
+        "MR-MAML(A)",
+        _maml(_activations_encoder),
+        _CONTROL_DEFAULTS | {"beta": 1.0},
     ),
     "mr_maml_w": regression_methods.Method(
         "MR-MAML(W)",
-        _mr_maml_w,
-        _CONTROL_DEFAULTS
-        | {"beta": 5e-5, "initial_scale": 0.05, "prior_scale": 1.0},
+        _maml(_weights_encoder),
+        _CONTROL_DEFAULTS | _POSTERIOR_DEFAULTS | {"beta": 5e-5},
     ),
     "control": regression_methods.Method(
-        "control: W, no noise, no KL", _control, _CONTROL_DEFAULTS
+        "control: W, no noise, no KL", _maml(_plain_encoder), _CONTROL_DEFAULTS
     ),
     "control_weight_decay": regression_methods.Method(
         "control + weight decay",
-        _control,
+        _maml(_plain_encoder),
         _CONTROL_DEFAULTS | {"weight_decay": 0.1},
+    ),
+    "cnp": regression_methods.Method("CNP", _cnp(), _CNP_DEFAULTS),
+    "cnp_weight_decay": regression_methods.Method(
+        "CNP + weight decay", _cnp(), _CNP_DEFAULTS | {"weight_decay": 0.1}
+    ),
+    "cnp_bayes_by_backprop": regression_methods.Method(
+        "CNP + Bayes by Backprop",
+        _cnp(dense=_variational),
+        _CNP_DEFAULTS | _POSTERIOR_DEFAULTS | {"beta": 1e-4},
+    ),
+    "mr_cnp_a": regression_methods.Method(
+        "MR-CNP(A)",
+        _cnp(_activations_encoder),
+        _CNP_DEFAULTS | {"beta": 0.01},
+    ),
+    "mr_cnp_w": regression_methods.Method(
+        "MR-CNP(W)",
+        _cnp(_weights_encoder),
+        _CNP_DEFAULTS | _POSTERIOR_DEFAULTS | {"beta": 3e-4},
+    ),
+    "cnp_control": regression_methods.Method(
+        "CNP control: W, no noise, no KL", _cnp(_plain_encoder), _CNP_DEFAULTS
+    ),
+    "cnp_control_weight_decay": regression_methods.Method(
+        "CNP control + weight decay",
+        _cnp(_plain_encoder),
+        _CNP_DEFAULTS | {"weight_decay": 0.1},
     ),
 }

@@ -370,25 +370,70 @@ class ReportTest(parameterized.TestCase):
         self.assertIn("1 setting that was not tested", page.texts["summary"])
 
     def test_regression(self):
-        for seed, test in ((0, 0.125), (1, 0.375)):
-            self.write(
-                f"{seed}",
-                _regression("sinusoid", "maml", test, seed=seed, paper=0.46),
-            )
-        self.write("w", _regression("sinusoid", "a_new_one", 0.5))
-        _, page, _ = self.make()
-        lines = page.table("5-shot: mean squared error.")
-        self.assertEqual(
-            [line[5:] for line in lines[1:]],
-            [
+        for shots, paper in ((5, 0.46), (10, 0.13)):
+            for seed, test in ((0, 0.125), (1, 0.375)):
+                self.write(
+                    f"{shots}/{seed}",
+                    _regression(
+                        "sinusoid",
+                        "maml",
+                        test,
+                        seed=seed,
+                        shots=shots,
+                        paper=paper,
+                    ),
+                    curves=_png(),
+                    adapted=_png(1140, 1500),
+                )
+            for method in ("mr_cnp_w", "a_new_one"):
+                self.write(
+                    f"{shots}/{method}",
+                    _regression("sinusoid", method, 0.5, shots=shots),
+                )
+        text, page, _ = self.make()
+        with self.subTest("ours beside the paper's"):
+            self.assertEqual(
+                page.table("New tasks: mean squared error"),
                 [
-                    *("0.250 ± 0.177", "0.46 (0.04)"),
+                    ["", "5-shot", "10-shot"],
+                    ["Method", "ours", "paper", "ours", "paper"],
+                    [
+                        *("MAML", "0.250 ± 0.177", "0.46 (0.04)"),
+                        *("0.250 ± 0.177", "0.13 (0.04)"),
+                    ],
+                    ["MR-CNP(W)", "0.500", "", "0.500", ""],
+                    ["a new one", "0.500", "", "0.500", ""],
+                ],
+            )
+        with self.subTest("what they learned by heart, and each seed"):
+            lines = page.table("5-shot: mean squared error.")
+            self.assertEqual(
+                lines[1],
+                [
+                    *("MAML", "0.01", "0.062 ± 0.000", "0.125 ± 0.000"),
+                    *("0.250 ± 0.177", "0.250 ± 0.177", "0.46 (0.04)"),
                     "0.125 ± 0.010, 0.375 ± 0.010",
                 ],
-                ["0.500", "", "0.500 ± 0.010"],
-            ],
-        )
-        self.assertEqual(lines[2][0], "a new one")
+            )
+            self.assertEqual(
+                [line[0] for line in lines[1:]],
+                ["MAML", "MR-CNP(W)", "a new one"],
+            )
+        with self.subTest("the note comes before the tables, then pictures"):
+            places = [
+                text.index(words)
+                for words in (
+                    "noise alone makes 0.01",
+                    "New tasks: mean squared error",
+                    "5-shot: mean squared error.",
+                    "10-shot: mean squared error.",
+                    "Predictions before and after adaptation. 5-shot; MAML;",
+                    "Learning curves. 5-shot; MAML; seed 0.",
+                    "Predictions before and after adaptation. 10-shot; MAML;",
+                    "4 further pictures",
+                )
+            ]
+            self.assertEqual(places, sorted(places))
 
     def test_calibration_conflicts_and_bounds(self):
         bound = {"bound": 59.3, "even_bound": 0.5, "kl": 1234.0}
@@ -686,11 +731,20 @@ class ReportTest(parameterized.TestCase):
         # The same run again, which is read once, and a run's own files.
         self.write("run", _classification(seed=1))
         (self.folder / "run" / "other.json").write_text("{}")
-        runs, refused = run_files.read(self.folder, report_checks.check)
-        self.assertEqual(
-            [run.name for run in runs], ["kept/maml_seed0", "kept/maml_seed1"]
-        )
+        for picture in ("maml_seed0.curves.png", "maml_seed01.png"):
+            (self.folder / "kept" / picture).write_bytes(_png())
+        _, page, refused = self.make()
         self.assertEmpty(refused)
+        self.assertEqual(
+            [code for code in page.texts["code"] if code.startswith("kept")],
+            [
+                "kept/maml_seed0.curves.png",
+                "kept/maml_seed0",
+                "kept/maml_seed1",
+            ],
+        )
+        (image,) = page.all("img")
+        self.assertStartsWith(image["alt"], "Learning curves. Omniglot")
 
     def run_command(self, out):
         printed, complained = io.StringIO(), io.StringIO()

@@ -31,6 +31,7 @@ def _result(method, seed, test, *, rate=0.1, paper=None):
     return {
         "rows": [
             {
+                "experiment": "nme_classification",
                 "method": method,
                 "split": split,
                 "seed": seed,
@@ -44,6 +45,36 @@ def _result(method, seed, test, *, rate=0.1, paper=None):
             for split in ("meta-train", "meta-validation", "meta-test")
         ],
         "config": {"seed": seed, "steps": 100, "meta_batch_size": 8},
+        "commit": "0123456789abcdef",
+    }
+
+
+def _regression(method, seed, test, settings, paper=None):
+    return {
+        "rows": [
+            {
+                "experiment": "sinusoid",
+                "method": method,
+                "shots": 5,
+                "split": split,
+                "seed": seed,
+                "steps": 200,
+                "meta_batch_size": 8,
+                "seconds": 30,
+                "settings": settings,
+                "paper": paper if split == "meta-test" else None,
+                "paper_std": 0.04 if paper else None,
+                "mse": {"mean": mean, "ci95": 0.01},
+                "mse_before_adaptation": {"mean": 0.0625},
+                "mse_with_other_support": {"mean": 2 * test},
+            }
+            for split, mean in (
+                ("meta-train", 0.0125),
+                ("meta-validation", 0.75),
+                ("meta-test", test),
+            )
+        ],
+        "config": {"seed": seed},
         "commit": "0123456789abcdef",
     }
 
@@ -91,6 +122,34 @@ class ResultsPageTest(parameterized.TestCase):
         line = page.splitlines()[-4]
         self.assertIn("| MAML | 0.1 | 5 | 0.01 |", line)
         self.assertTrue(line.endswith("| 100 | 8 | 2 | 0, 3 | 0123456 |"), line)
+
+    def test_regression(self):
+        rate = {"inner_learning_rate": 0.05, "initial_scale": None}
+        results = (
+            _regression("cnp", 0, 0.875, {"outer_learning_rate": 0.001}),
+            _regression("maml", 0, 0.5, rate, paper=0.46),
+            _regression("maml", 1, 0.25, rate, paper=0.46),
+        )
+        lines = self.fill("regression", *results).splitlines()
+        self.assertEqual(
+            [line for line in lines if line.startswith("| 5-shot")],
+            [
+                "| 5-shot | MAML | 0.05 | 200 | 0.062 | 0.750 | 0.750 "
+                "| **0.375 ± 0.177** | 0.500, 0.250 | 0.46 (0.04) |",
+                "| 5-shot | CNP |  | 200 | 0.062 | 1.750 | 0.750 "
+                "| **0.875** | 0.875 |  |",
+            ],
+        )
+        lines = self.fill("regression_settings", *results).splitlines()
+        self.assertEqual(
+            [line for line in lines if line.startswith("|")][2:],
+            [
+                "| 5-shot | MAML | 0.05 |  |  |  |  |  |  | 200 | 8 | 0.5 "
+                "| 0, 1 | 0123456 |",
+                "| 5-shot | CNP |  |  |  | 0.001 |  |  |  | 200 | 8 | 0.5 "
+                "| 0 | 0123456 |",
+            ],
+        )
 
     def test_tasks_learned_together(self):
         row = {

@@ -7,7 +7,10 @@ from absl.testing import absltest, parameterized
 from experiments import sinusoid_methods
 from tfmeta import layers, tasks
 
-_REGULARIZED = {"mr_maml_a", "mr_maml_w"}
+_CNPS = [name for name in sinusoid_methods.METHODS if "cnp" in name]
+_MAMLS = [name for name in sinusoid_methods.METHODS if "cnp" not in name]
+_ON_WEIGHTS = {"mr_maml_w", "mr_cnp_w", "cnp_bayes_by_backprop"}
+_REGULARIZED = _ON_WEIGHTS | {"mr_maml_a", "mr_cnp_a"}
 
 
 def _build(name, **overrides):
@@ -18,6 +21,16 @@ def _build(name, **overrides):
 
 def _layers_of(variables):
     return {variable.path.split("/")[0] for variable in variables}
+
+
+def _decayed_layers(learner):
+    optimizer = learner.optimizer
+    optimizer.build(learner.trainable_variables)
+    return _layers_of(
+        variable
+        for variable in learner.trainable_variables
+        if optimizer.weight_decay and optimizer._use_weight_decay(variable)
+    )
 
 
 class MethodsTest(parameterized.TestCase):
@@ -36,9 +49,7 @@ class MethodsTest(parameterized.TestCase):
             history["regularization"][-1] > 0, name in _REGULARIZED
         )
 
-    @parameterized.parameters(
-        *(name for name in sinusoid_methods.METHODS if "cnp" not in name)
-    )
+    @parameterized.parameters(*_MAMLS)
     def test_the_inner_loop_adapts_the_base_network_alone(self, name):
         learner = _build(name)
         self.assertEqual(
@@ -47,40 +58,78 @@ class MethodsTest(parameterized.TestCase):
         )
         has_encoder = "encoder1" in _layers_of(learner.trainable_variables)
         self.assertEqual(has_encoder, name not in ("maml", "maml_weight_decay"))
-        optimizer = learner.optimizer
-        optimizer.build(learner.trainable_variables)
-        decayed = {
-            layer
-            for layer in _layers_of(
-                variable
-                for variable in learner.trainable_variables
-                if optimizer.weight_decay
-                and optimizer._use_weight_decay(variable)
-            )
-        }
         expected = {
             "maml_weight_decay": {"hidden1", "hidden2", "head"},
             "control_weight_decay": {"encoder1", "encoder2"},
         }
-        self.assertEqual(decayed, expected.get(name, set()))
+        self.assertEqual(_decayed_layers(learner), expected.get(name, set()))
 
-    def test_control_is_mr_maml_w_without_posterior(self):
-        learners = [_build(name) for name in ("control", "mr_maml_w")]
-        configs = [learner.get_config() for learner in learners]
-        for config in configs:
-            del config["network"], config["name"], config["posterior_draw"]
-        self.assertEqual(*configs)
-        shapes = [
-            [layer.output.shape for layer in learner.network.layers]
-            for learner in learners
-        ]
-        self.assertEqual(*shapes)
-        for learner, expected in zip(learners, (False, True), strict=True):
+    @parameterized.parameters(*_CNPS)
+    def test_the_networks_of_neural_processes(self, name):
+        learner = _build(name)
+        encoder, context, decoder = learner.network.parts.values()
+        features = (
+            21
+            if name in ("cnp", "cnp_weight_decay", "cnp_bayes_by_backprop")
+            else 5
+        )
+        for network, inputs, output in (
+            (encoder, [21], features),
+            (context, [features, 1], 10),
+            (decoder, [features, 10], 1),
+        ):
+            self.assertEqual(
+                [[i.shape[1] for i in network.inputs], network.output_shape[1]],
+                [inputs, output],
+            )
+        self.assertEqual(decoder.get_layer("decoder_latent").units, 5)
+        stochastic = {
+            network.name
+            for network in (encoder, context, decoder)
+            for layer in network.layers
+            if isinstance(
+                layer, layers.VariationalLayer | layers.StochasticBottleneck
+            )
+        }
+        expected = {
+            "mr_cnp_a": {"encoder"},
+            "mr_cnp_w": {"encoder"},
+            "cnp_bayes_by_backprop": {"context", "decoder"},
+        }
+        self.assertEqual(stochastic, expected.get(name, set()))
+        self.assertEqual(
+            _decayed_layers(learner),
+            _layers_of(learner.trainable_variables)
+            if name.endswith("weight_decay")
+            else set(),
+        )
+
+    @parameterized.parameters(
+        ("control", "mr_maml_w"), ("cnp_control", "mr_cnp_w")
+    )
+    def test_control_is_its_twin_without_posterior(self, control, twin):
+        pair = [_build(name) for name in (control, twin)]
+        for learner, expected in zip(pair, (False, True), strict=True):
             found = any(
                 isinstance(layer, layers.VariationalLayer)
-                for layer in learner.network.layers
+                for layer in learner.network._flatten_layers()
             )
             self.assertEqual(found, expected)
+        self.assertEqual(
+            *(
+                {
+                    layer.name: layer.output.shape
+                    for layer in learner.network._flatten_layers()
+                    if "/" not in layer.name and hasattr(layer, "units")
+                }
+                for learner in pair
+            )
+        )
+        configs = [learner.get_config() for learner in pair]
+        for config in configs:
+            for name in ("network", "encoder", "context", "decoder", "name"):
+                config.pop(name, None)
+        self.assertEqual(*configs)
 
     def test_a_flag_for_some_methods_leaves_the_others(self):
         said = {"beta": 0.5, "weight_decay": 0.25, "inner_steps": 7}
