@@ -6,6 +6,7 @@ from typing import Any
 from experiments import (
     multitask_methods,
     nme_methods,
+    pose_methods,
     report_checks,
     sinusoid_methods,
 )
@@ -13,10 +14,13 @@ from experiments import (
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     report_checks.CLASSIFICATION: nme_methods.METHODS,
     "sinusoid": sinusoid_methods.METHODS,
+    "pose_prediction": pose_methods.methods(),
     report_checks.MULTITASK: multitask_methods.METHODS,
 }
 _DATASETS = {
+    "cad": "CAD models",
     "cifar100": "CIFAR-100",
+    "composed": "Composed objects",
     "glyphs": "Glyphs",
     "omniglot": "Omniglot",
 }
