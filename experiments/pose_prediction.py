@@ -52,6 +52,13 @@ _IMAGE_SIZE = flags.DEFINE_integer(
 _RENDERS = flags.DEFINE_integer(
     "renders", 100, "Images of each object.", lower_bound=2
 )
+_CODE_SIDE = flags.DEFINE_integer(
+    "code_side",
+    7,
+    "Height and width of an image's code, which gradient-based methods adapt "
+    "on.",
+    lower_bound=1,
+)
 _FILTERS = flags.DEFINE_integer(
     "filters",
     32,
@@ -80,8 +87,8 @@ for _name, _value in {
     "queries": 15,
     "meta_batch_size": 4,
     "steps": 600,
-    "steps_per_epoch": 100,
-    "eval_tasks": 150,
+    "steps_per_epoch": 200,
+    "eval_tasks": 100,
 }.items():
     flags.FLAGS.set_default(_name, _value)
 flags.adopt_module_key_flags(regression)
@@ -165,7 +172,9 @@ class Problem:
 def main() -> None:
     """Trains and evaluates the methods, and writes what came of it."""
     methods = pose_methods.methods(
-        image_size=_IMAGE_SIZE.value, filters=_FILTERS.value
+        image_size=_IMAGE_SIZE.value,
+        code_side=_CODE_SIDE.value,
+        filters=_FILTERS.value,
     )
     experiment = regression.Experiment(
         "pose_prediction",
@@ -201,6 +210,7 @@ def main() -> None:
                 for holder in (
                     _IMAGE_SIZE,
                     _RENDERS,
+                    _CODE_SIDE,
                     _FILTERS,
                     _META_VALIDATION_OBJECTS,
                     _META_TEST_OBJECTS,

@@ -37,17 +37,10 @@ _BASE_NETWORK = ["hidden*", "head"]
 _POSTERIOR_DRAW = "meta_batch"
 
 
-def _variational(settings):
-    """Returns the constructor of dense layers with posteriors."""
-    return functools.partial(
-        layers.DenseReparameterization,
-        kernel_posterior_fn=layers.MeanFieldNormal(
-            loc_initializer="glorot_uniform",
-            initial_scale=settings.initial_scale,
-        ),
-        kernel_prior_fn=layers.NormalPrior(settings.prior_scale),
-        kernel_divergence_fn=layers.KLDivergence(weight=settings.beta),
-    )
+# From the settings to the constructor of dense layers with posteriors.
+_variational = functools.partial(
+    regression_methods.variational, layers.DenseReparameterization
+)
 
 
 def _no_encoder(settings):

@@ -13,6 +13,7 @@ _FOLDER = pathlib.Path(experiments.__file__).parent / "flagfiles"
 _COMMANDS = {
     "cifar100": "multitask_cifar100",
     "omniglot": "nme_classification",
+    "pose": "pose_prediction",
     "sinusoid": "sinusoid",
 }
 

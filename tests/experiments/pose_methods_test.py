@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 from experiments import pose_methods
 from tfmeta import layers
 
-_METHODS = pose_methods.methods(image_size=8, filters=4)
+_METHODS = pose_methods.methods(image_size=8, code_side=3, filters=4)
 _GRADIENT_BASED = [name for name in _METHODS if "cnp" not in name]
 _REGULARIZED = {
     "mr_maml_a",

@@ -21,6 +21,7 @@ _SMALL = (
     "--renders=6",
     "--meta_validation_objects=1",
     "--meta_test_objects=2",
+    "--code_side=3",
     "--filters=4",
     "--shots=2",
     "--queries=3",

@@ -44,7 +44,12 @@ class PoseNetworksTest(absltest.TestCase):
             self.assertLen(network.losses, 4)
 
     def test_inner_loop_can_leave_the_encoder_alone(self):
-        network = pose.pose_regressor(input_shape=(32, 32, 1), filters=4)
+        network = pose.pose_regressor(
+            input_shape=(32, 32, 1), code_side=5, filters=4
+        )
+        self.assertEqual(
+            network.get_layer("block4_relu").output.shape, (None, 5, 5, 4)
+        )
         learner = maml.MAML(network, adapted=["block*", "head"])
         adapted = {variable.path for variable in learner.adapted_weights()}
         self.assertEqual(

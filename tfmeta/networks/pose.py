@@ -9,9 +9,6 @@ from tfmeta.layers import task_normalization
 
 _LayerFactory = Callable[..., keras.Layer]
 
-# Of the adapted network's images, which the encoder's code is folded into.
-_CODE_SIDE = 14
-
 
 def pose_encoder(
     code_size: int,
@@ -52,15 +49,16 @@ def pose_encoder(
 def pose_regressor(
     *,
     input_shape: Sequence[int] = (128, 128, 1),
+    code_side: int = 14,
     filters: int = 64,
     convolution: _LayerFactory = keras.layers.Conv2D,
     dense: _LayerFactory = keras.layers.Dense,
 ) -> keras.Model:
     """Builds the network that gradient-based learners adapt.
 
-    The encoder's code of 196 features is an image of 14x14, for four blocks of
-    a 3x3 convolution, normalization over the task's batch and ReLU; then the
-    mean over all places and a linear head.
+    The encoder's code, by default of 196 features, is an image, of 14x14, for
+    four blocks of a 3x3 convolution, normalization over the task's batch and
+    ReLU; then the mean over all places and a linear head.
 
     To the names of `pose_encoder` come `encoder_image`, `block{1..4}_conv`,
     `block{1..4}_norm`, `block{1..4}_relu`, `mean` and `head`. A learner that
@@ -68,6 +66,7 @@ def pose_regressor(
 
     Args:
         input_shape: `(height, width, channels)` of an image.
+        code_side: height and width of the code as an image.
         filters: channels of each block.
         convolution: constructor of the encoder's convolutions, as for
             `pose_encoder`.
@@ -81,9 +80,9 @@ def pose_regressor(
         InputError: if the images are smaller than 8 pixels.
     """
     inputs = _image(input_shape)
-    code = _encode(inputs, _CODE_SIDE**2, convolution, dense)
+    code = _encode(inputs, code_side**2, convolution, dense)
     hidden = keras.layers.Reshape(
-        (_CODE_SIDE, _CODE_SIDE, 1), name="encoder_image"
+        (code_side, code_side, 1), name="encoder_image"
     )(code)
     for block in range(1, 5):
         # Without the bias, which the normalization would cancel.
