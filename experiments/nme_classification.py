@@ -22,8 +22,7 @@ from absl import flags
 from experiments import (
     cli,
     conflict_plots,
-    learner_training,
-    method_settings,
+    learner_flags,
     nme_methods,
     nme_report,
     nme_training,
@@ -79,79 +78,24 @@ _METHODS = flags.DEFINE_list(
     ["maml", "control", "mr_maml_w"],
     f"Comma-separated list of {', '.join(nme_methods.METHODS)}.",
 )
-_INNER_STEPS = flags.DEFINE_integer(
-    "inner_steps",
-    None,
-    "Gradient steps of the inner loop in training; by default the method's.",
-    lower_bound=1,
-)
-_TEST_INNER_STEPS = flags.DEFINE_integer(
-    "test_inner_steps",
-    None,
-    "Gradient steps of the inner loop at test; by default twice as many.",
-    lower_bound=1,
-)
-_STEPS = flags.DEFINE_integer(
-    "steps", 600, "Outer steps of each method.", lower_bound=1
-)
-_STEPS_PER_EPOCH = flags.DEFINE_integer(
-    "steps_per_epoch",
-    100,
-    "Steps between two checkpoints, validations and points of the curves.",
-    lower_bound=1,
-)
-_META_BATCH_SIZE = flags.DEFINE_integer(
-    "meta_batch_size", 8, "Tasks in an outer step.", lower_bound=2
-)
 _FILTERS = flags.DEFINE_integer(
     "filters", None, "Channels of each convolution; 64.", lower_bound=1
 )
-_EVAL_SPLITS = flags.DEFINE_list(
-    "eval_splits",
-    list(learner_training.SPLITS),
-    f"Comma-separated list of {', '.join(learner_training.SPLITS)}: which "
-    "tasks to evaluate on. Settings are to be chosen without meta-test.",
-)
-_EVAL_TASKS = flags.DEFINE_integer(
-    "eval_tasks", 600, "Tasks to evaluate on, of each split.", lower_bound=2
-)
-_OUTER_SCHEDULE = flags.DEFINE_enum(
-    "outer_schedule",
-    None,
-    method_settings.OUTER_SCHEDULES,
-    "Whether the outer learning rate falls to zero as half a cosine over the "
-    "run, or stays; cosine.",
-)
-_SEED = flags.DEFINE_integer(
-    "seed", 0, "Fixes splits, tasks, weights and draws.", lower_bound=0
-)
-_OUT = flags.DEFINE_string(
-    "out",
-    None,
-    "Folder of the run; by default results/, the command's name and the "
-    "problem's.",
-)
-
-
-_RATES = [
+_OF_SOME_METHODS = [
     cli.define_number(name, f"{meaning}; by default the method's.", zero=zero)
     for name, meaning, zero in (
-        ("inner_learning_rate", "Step size of the inner loop", False),
-        ("outer_learning_rate", "Learning rate of Adam at the start", False),
-        ("beta", "Weight of the KL divergence", True),
-        ("initial_scale", "Initial sigma of q(theta) or q(psi)", False),
-        ("weight_decay", "Decoupled weight decay", True),
         ("taml_weight", "Weight of TAML's entropy", True),
         ("prior_precision", "Precision of LLAMA's prior", False),
         ("curvature_weight", "Weight of LLAMA's log-determinant", True),
     )
 ]
+flags.adopt_module_key_flags(learner_flags)
 
 
 def main() -> None:
     """Trains and evaluates the methods, and writes what came of it."""
     methods = cli.chosen(_METHODS, nme_methods.METHODS)
-    eval_splits = cli.chosen(_EVAL_SPLITS, learner_training.SPLITS)
+    budget = learner_flags.budget()
     folder = run_folder.RunFolder(out("nme_classification"), config())
     splits = _load_splits()
     problem = nme_training.Problem(
@@ -160,14 +104,7 @@ def main() -> None:
         ways=_WAYS.value,
         shots=_SHOTS.value,
         queries=_QUERIES.value,
-        seed=_SEED.value,
-    )
-    budget = learner_training.Budget(
-        steps=_STEPS.value,
-        steps_per_epoch=cli.steps_per_epoch(_STEPS, _STEPS_PER_EPOCH),
-        meta_batch_size=_META_BATCH_SIZE.value,
-        eval_splits=tuple(eval_splits),
-        eval_tasks=_EVAL_TASKS.value,
+        seed=learner_flags.SEED.value,
     )
     print(
         f"{_DATASET.value}: {splits.meta_train.num_classes} meta-train, "
@@ -195,7 +132,7 @@ def main() -> None:
                 "construction": _CONSTRUCTION.value,
                 "ways": _WAYS.value,
                 "shots": _SHOTS.value,
-                "seed": _SEED.value,
+                "seed": learner_flags.SEED.value,
                 "split": split,
                 **scores,
                 "paper": nme_report.paper_accuracy(
@@ -224,32 +161,28 @@ def main() -> None:
     print(f"\nResults, plots, logs and learners are in {folder.path}")
 
 
-def _overrides() -> dict[str, float | str | None]:
+def _overrides() -> dict[str, Any]:
     """Returns the method settings that the user gave as flags."""
-    given = [
-        *_RATES,
-        _INNER_STEPS,
-        _TEST_INNER_STEPS,
-        _OUTER_SCHEDULE,
-        _FILTERS,
-    ]
-    return {holder.name: holder.value for holder in given}
+    return learner_flags.overrides() | learner_flags.values(
+        *_OF_SOME_METHODS, _FILTERS
+    )
 
 
 def out(command: str) -> pathlib.Path:
     """Returns the folder to write to, by default named after the problem."""
     name = (
         f"{_DATASET.value}-{_CONSTRUCTION.value}-{_WAYS.value}way-"
-        f"{_SHOTS.value}shot-seed{_SEED.value}"
+        f"{_SHOTS.value}shot-seed{learner_flags.SEED.value}"
     )
-    return cli.resolve_path(_OUT.value or f"results/{command}/{name}")
+    return cli.resolve_path(
+        learner_flags.OUT.value or f"results/{command}/{name}"
+    )
 
 
 def config() -> dict[str, Any]:
     """Returns the flags that fix the results of a method."""
-    return {
-        holder.name: holder.value
-        for holder in (
+    return (
+        learner_flags.values(
             _DATASET,
             _OMNIGLOT_SPLIT,
             _ROTATIONS,
@@ -257,25 +190,21 @@ def config() -> dict[str, Any]:
             _WAYS,
             _SHOTS,
             _QUERIES,
-            _STEPS,
-            _STEPS_PER_EPOCH,
-            _META_BATCH_SIZE,
-            _EVAL_SPLITS,
-            _EVAL_TASKS,
-            _SEED,
         )
-    } | _overrides()
+        | learner_flags.config()
+        | _overrides()
+    )
 
 
 def _load_splits() -> tasks.Splits:
     if _DATASET.value == "glyphs":
-        return tasks.load_glyphs(seed=_SEED.value)
+        return tasks.load_glyphs(seed=learner_flags.SEED.value)
     data_dir = _DATA_DIR.value
     return tasks.load_omniglot(
         data_dir and str(cli.resolve_path(data_dir)),
         split=_OMNIGLOT_SPLIT.value,
         rotations=_ROTATIONS.value,
-        seed=_SEED.value,
+        seed=learner_flags.SEED.value,
     )
 
 

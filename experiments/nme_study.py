@@ -125,7 +125,7 @@ def _command(
     method, rate = cell
     common = [
         flag.serialize()
-        for flag in flags.FLAGS.get_flags_for_module(
+        for flag in flags.FLAGS.get_key_flags_for_module(
             nme_classification.__name__
         )
         if flag.name not in _CELL_FLAGS and flag.value is not None
