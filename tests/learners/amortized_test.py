@@ -76,6 +76,12 @@ def _cnp(encoder, outputs, **kwargs):
     )
 
 
+def _recurrent(cell, outputs, **kwargs):
+    return learners.RecurrentLearner(
+        *networks.recurrent_networks(_encoder(), cell, outputs), **kwargs
+    )
+
+
 class _Case(NamedTuple):
     """A learner.
 
@@ -114,6 +120,30 @@ _CASES = {
             ways=_WAYS,
             draws=3,
             test_draws=4,
+            **kwargs,
+        )
+    ),
+    "recurrent": _Case(
+        lambda **kwargs: _recurrent(keras.layers.LSTMCell(4), _WAYS, **kwargs)
+    ),
+    "recurrent_regression": _Case(
+        lambda **kwargs: _recurrent(
+            keras.layers.StackedRNNCells(
+                [
+                    keras.layers.GRUCell(4, dropout=0.2, seed=1),
+                    keras.layers.LSTMCell(3),
+                ]
+            ),
+            2,
+            **kwargs,
+        ),
+        _regression,
+        keras.losses.MeanSquaredError,
+    ),
+    "mann": _Case(
+        lambda **kwargs: _recurrent(
+            layers.MemoryAugmentedCell(4, slots=5, width=3, heads=2),
+            _WAYS,
             **kwargs,
         )
     ),

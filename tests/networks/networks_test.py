@@ -46,6 +46,18 @@ class NetworksTest(absltest.TestCase):
             network(x), values @ weights[4] + weights[5], rtol=1e-5, atol=1e-6
         )
 
+    def test_recurrent_networks_end_in_a_linear_head_of_the_cell_s_output(self):
+        encoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6)])
+        for cell, outputs in (
+            (keras.layers.GRUCell(5), 5),
+            (layers.MemoryAugmentedCell(5, slots=8, width=3, heads=2), 5 + 6),
+        ):
+            found = networks.recurrent_networks(encoder, cell, 7)
+            self.assertIs(found.encoder, encoder)
+            self.assertIs(found.cell, cell)
+            self.assertEqual(found.decoder.input_shape, (None, outputs))
+            self.assertEqual(found.decoder.count_params(), (outputs + 1) * 7)
+
 
 if __name__ == "__main__":
     absltest.main()

@@ -14,6 +14,7 @@ from tfmeta.layers.dense_variational import (
 )
 from tfmeta.layers.film import FiLM
 from tfmeta.layers.learned_prior import LearnedNormalPrior
+from tfmeta.layers.memory_augmented import MemoryAugmentedCell
 from tfmeta.layers.posteriors import KLDivergence, MeanFieldNormal, NormalPrior
 from tfmeta.layers.relation import RelatedDense
 from tfmeta.layers.routing import RoutedDense, Router
@@ -44,6 +45,7 @@ __all__ = [
     "LayerMixture",
     "LearnedNormalPrior",
     "MeanFieldNormal",
+    "MemoryAugmentedCell",
     "NormalPrior",
     "OrthogonalSubspaces",
     "RelatedDense",

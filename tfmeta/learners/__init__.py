@@ -5,6 +5,7 @@ from tfmeta.learners.laplace import LaplacePosterior
 from tfmeta.learners.learner import Learner, QueryPredictions
 from tfmeta.learners.llama import LLAMA
 from tfmeta.learners.maml import MAML
+from tfmeta.learners.recurrent import RecurrentLearner
 from tfmeta.learners.versa import VERSA, HeadPosterior
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "LaplacePosterior",
     "Learner",
     "QueryPredictions",
+    "RecurrentLearner",
 ]

@@ -75,3 +75,25 @@ def check_part(
             f"{', '.join(map(str, inputs))}"
         )
     return outputs[0]
+
+
+def check_features(argument: str, part: keras.Model) -> tuple[int]:
+    """Checks that a part of one input makes vectors of known size.
+
+    Args:
+        argument: what the user calls it.
+        part: what was given.
+
+    Returns:
+        `(features,)`.
+
+    Raises:
+        InputError: if it does not, see also `check_part`.
+    """
+    shape = check_part(argument, part, [None])
+    if len(shape) != 1 or shape[0] is None:
+        raise errors.InputError(
+            f"{argument}={part.name!r}: expected features of shape "
+            f"(features,), got {shape}"
+        )
+    return (shape[0],)

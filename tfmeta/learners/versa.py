@@ -101,12 +101,7 @@ class VERSA(amortized.AmortizedLearner):
                 raise errors.InputError(
                     f"{name}={value}: expected {least} or more"
                 )
-        shape = network_parts.check_part("encoder", encoder, [None])
-        if len(shape) != 1 or shape[0] is None:
-            raise errors.InputError(
-                f"encoder={encoder.name!r}: expected features of shape "
-                f"(features,), got {shape}"
-            )
+        shape = network_parts.check_features("encoder", encoder)
         parameters = 2 * (shape[0] + 1)
         if network_parts.check_part("amortization", amortization, [shape]) != (
             parameters,

@@ -7,11 +7,13 @@ from tfmeta.networks.convolutional import conv4
 from tfmeta.networks.neural_processes import NeuralProcess, neural_process
 from tfmeta.networks.perceptron import mlp
 from tfmeta.networks.pose import pose_encoder, pose_regressor
+from tfmeta.networks.recurrent import RecurrentNetworks, recurrent_networks
 from tfmeta.networks.routing import routing_networks
 from tfmeta.networks.sharing import hard_sharing, join_tasks
 
 __all__ = [
     "NeuralProcess",
+    "RecurrentNetworks",
     "amortized_head",
     "conv4",
     "hard_sharing",
@@ -21,6 +23,7 @@ __all__ = [
     "neural_process",
     "pose_encoder",
     "pose_regressor",
+    "recurrent_networks",
     "routing_networks",
     "task_networks",
 ]
