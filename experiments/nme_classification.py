@@ -106,6 +106,19 @@ _META_BATCH_SIZE = flags.DEFINE_integer(
 _FILTERS = flags.DEFINE_integer(
     "filters", None, "Channels of each convolution; 64.", lower_bound=1
 )
+_CELL_UNITS = flags.DEFINE_integer(
+    "cell_units",
+    None,
+    "Units of the LSTM that reads the support set (recurrent, mann); by "
+    "default the method's.",
+    lower_bound=1,
+)
+_MEMORY_SLOTS = flags.DEFINE_integer(
+    "memory_slots",
+    None,
+    "Slots of the memory (mann); by default the method's.",
+    lower_bound=1,
+)
 _EVAL_SPLITS = flags.DEFINE_list(
     "eval_splits",
     list(learner_training.SPLITS),
@@ -232,6 +245,8 @@ def _overrides() -> dict[str, float | str | None]:
         _TEST_INNER_STEPS,
         _OUTER_SCHEDULE,
         _FILTERS,
+        _CELL_UNITS,
+        _MEMORY_SLOTS,
     ]
     return {holder.name: holder.value for holder in given}
 
