@@ -81,6 +81,19 @@ _METHODS = flags.DEFINE_list(
 _FILTERS = flags.DEFINE_integer(
     "filters", None, "Channels of each convolution; 64.", lower_bound=1
 )
+_CELL_UNITS = flags.DEFINE_integer(
+    "cell_units",
+    None,
+    "Units of the LSTM that reads the support set (recurrent, mann); by "
+    "default the method's.",
+    lower_bound=1,
+)
+_MEMORY_SLOTS = flags.DEFINE_integer(
+    "memory_slots",
+    None,
+    "Slots of the memory (mann); by default the method's.",
+    lower_bound=1,
+)
 _OF_SOME_METHODS = [
     cli.define_number(name, f"{meaning}; by default the method's.", zero=zero)
     for name, meaning, zero in (
@@ -164,7 +177,7 @@ def main() -> None:
 def _overrides() -> dict[str, Any]:
     """Returns the method settings that the user gave as flags."""
     return learner_flags.overrides() | learner_flags.values(
-        *_OF_SOME_METHODS, _FILTERS
+        *_OF_SOME_METHODS, _FILTERS, _CELL_UNITS, _MEMORY_SLOTS
     )
 
 

@@ -33,8 +33,10 @@ _FIXED_PRIOR = layers.NormalPrior()
 _OPTIONAL = {
     "beta",
     "bottleneck_units",
+    "cell_units",
     "curvature_weight",
     "initial_scale",
+    "memory_slots",
     "prior_precision",
     "taml_weight",
     "weight_decay",
@@ -61,6 +63,9 @@ class Settings:
         taml_weight: lambda of TAML's entropy reduction.
         prior_precision: tau of LLAMA.
         curvature_weight: eta of LLAMA.
+        cell_units: of the LSTM that reads the support set, or of the controller
+            of the memory.
+        memory_slots: of the memory-augmented network.
         filters: channels of each convolution.
     """
 
@@ -76,6 +81,8 @@ class Settings:
     taml_weight: float = 0.0
     prior_precision: float = 0.0
     curvature_weight: float = 0.0
+    cell_units: int = 0
+    memory_slots: int = 0
     filters: int = 64
 
 
@@ -234,13 +241,18 @@ def _llama(settings, ways, image_shape, seed):
     )
 
 
-def _versa(settings, ways, image_shape, seed):
+def _encoder(settings, ways, image_shape) -> keras.Model:
+    """Makes conv4 without its head."""
     network = networks.conv4(
         ways, input_shape=image_shape, filters=settings.filters
     )
-    encoder = keras.Model(
+    return keras.Model(
         network.inputs, network.get_layer("flatten").output, name="encoder"
     )
+
+
+def _versa(settings, ways, image_shape, seed):
+    encoder = _encoder(settings, ways, image_shape)
     return learners.VERSA(
         encoder,
         networks.amortized_head(
@@ -251,6 +263,43 @@ def _versa(settings, ways, image_shape, seed):
     )
 
 
+def _cnp(settings, ways, image_shape, seed):
+    return learners.CNP(
+        *networks.neural_process(
+            _encoder(settings, ways, image_shape),
+            ways,
+            representation_size=256,
+            latent_size=256,
+            hidden=(256,),
+        ),
+        seed=seed,
+    )
+
+
+def _recurrent(
+    settings,
+    ways,
+    image_shape,
+    seed,
+    *,
+    cell: Callable[[Settings], keras.Layer] = lambda settings: (
+        keras.layers.LSTMCell(settings.cell_units)
+    ),
+):
+    return learners.RecurrentLearner(
+        *networks.recurrent_networks(
+            _encoder(settings, ways, image_shape), cell(settings), ways
+        ),
+        seed=seed,
+    )
+
+
+_mann = functools.partial(
+    _recurrent,
+    cell=lambda settings: layers.MemoryAugmentedCell(
+        settings.cell_units, slots=settings.memory_slots
+    ),
+)
 _head_only = functools.partial(_maml, adapted="head")
 
 METHODS = {
@@ -291,6 +340,22 @@ METHODS = {
         "VERSA",
         _versa,
         _NO_INNER_LOOP | {"outer_learning_rate": 3e-3, "initial_scale": 0.05},
+    ),
+    "cnp": Method("CNP", _cnp, _NO_INNER_LOOP | {"outer_learning_rate": 1e-3}),
+    "recurrent": Method(
+        "LSTM",
+        _recurrent,
+        _NO_INNER_LOOP | {"outer_learning_rate": 1e-3, "cell_units": 200},
+    ),
+    "mann": Method(
+        "MANN",
+        _mann,
+        _NO_INNER_LOOP
+        | {
+            "outer_learning_rate": 1e-3,
+            "cell_units": 200,
+            "memory_slots": 128,
+        },
     ),
     "maml_pcgrad": Method(
         "MAML + PCGrad", _maml, _MAML_DEFAULTS, optimizers.PCGrad

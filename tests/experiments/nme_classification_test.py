@@ -68,13 +68,13 @@ class CommandTest(absltest.TestCase):
         result = self.run_command(
             *_SMALL,
             "--methods=taml,mr_maml_w,mr_maml_a,control_weight_decay,llama,"
-            "versa",
+            "versa,mann",
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr, "", "TensorFlow's chatter")
         self.assertIn("MR-MAML(W)", result.stdout)
         results = json.loads((self.out / "results.json").read_text())
-        self.assertLen(results["rows"], 6 * 3)
+        self.assertLen(results["rows"], 7 * 3)
         for row in results["rows"]:
             for key in (
                 "accuracy",
@@ -106,7 +106,7 @@ class CommandTest(absltest.TestCase):
         )
         for name in ("accuracy.png", "curves.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
-        for method in ("taml", "mr_maml_w", "mr_maml_a", "llama", "versa"):
+        for method in ("taml", "mr_maml_w", "mr_maml_a", "llama", "mann"):
             for name in (
                 "saved_model/saved_model.pb",
                 "learner.keras",

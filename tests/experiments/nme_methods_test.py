@@ -1,5 +1,6 @@
 """Each method is the configuration that its name says."""
 
+import keras
 from absl.testing import absltest, parameterized
 
 from experiments import nme_methods
@@ -41,6 +42,9 @@ class MethodsTest(parameterized.TestCase):
         ("mr_maml_a", 2, set()),
         ("llama", 2, set()),
         ("versa", 0, set()),
+        ("cnp", 0, set()),
+        ("recurrent", 0, set()),
+        ("mann", 0, set()),
     )
     def test_adapted_and_decayed_weights(self, name, adapted, decayed):
         learner = _build(name)
@@ -76,23 +80,46 @@ class MethodsTest(parameterized.TestCase):
         for key in theirs.keys() - {"network", "name"}:
             self.assertEqual(ours[key], theirs[key], key)
 
-    def test_versa_has_the_encoder_of_the_others_and_no_inner_loop(self):
-        versa, control = _build("versa"), _build("control")
-        self.assertIsInstance(versa, learners.VERSA)
-        self.assertEqual(versa.get_config()["ways"], 3)
+    @parameterized.parameters(
+        ("versa", learners.VERSA),
+        ("cnp", learners.CNP),
+        ("recurrent", learners.RecurrentLearner),
+        ("mann", learners.RecurrentLearner),
+    )
+    def test_amortized_ones_have_the_encoder_of_the_others(self, name, kind):
+        learner, control = _build(name), _build("control")
+        self.assertIs(type(learner), kind)
         *theirs, _ = control.network.layers
         self.assertEqual(
-            [layer.name for layer in versa.network.parts["encoder"].layers],
+            [layer.name for layer in learner.network.parts["encoder"].layers],
             [layer.name for layer in theirs],
         )
-        settings = nme_methods.METHODS["versa"].settings(
-            inner_learning_rate=0.4, inner_steps=3, initial_scale=0.5
-        )
         self.assertEqual(
-            (settings.inner_learning_rate, settings.inner_steps), (0, 0)
+            learner.network.outputs[0].shape, control.network.outputs[0].shape
         )
-        self.assertEqual(settings.test_inner_steps, 0)
-        self.assertEqual(settings.initial_scale, 0.5)
+        with self.subTest("and no inner loop"):
+            settings = nme_methods.METHODS[name].settings(
+                inner_learning_rate=0.4, inner_steps=3, outer_learning_rate=0.5
+            )
+            self.assertEqual(
+                (settings.inner_learning_rate, settings.inner_steps), (0, 0)
+            )
+            self.assertEqual(settings.test_inner_steps, 0)
+            self.assertEqual(settings.outer_learning_rate, 0.5)
+
+    def test_versa_s_scale(self):
+        versa = nme_methods.METHODS["versa"]
+        self.assertEqual(versa.settings(initial_scale=0.5).initial_scale, 0.5)
+
+    def test_cells_of_the_recurrent_ones(self):
+        lstm = _build("recurrent", cell_units=7, memory_slots=9)
+        self.assertEqual(lstm.network.parts["decoder"].input_shape, (None, 7))
+        self.assertIs(type(lstm.cell), keras.layers.LSTMCell)
+        mann = _build("mann", cell_units=7, memory_slots=9)
+        self.assertIs(type(mann.cell), layers.MemoryAugmentedCell)
+        self.assertEqual((mann.cell.units, mann.cell.slots), (7, 9))
+        maml = nme_methods.METHODS["maml"]
+        self.assertEqual(maml.settings(cell_units=7).cell_units, 0)
 
     @parameterized.parameters("maml", "control")
     def test_surgery_is_all_that_differs(self, name):

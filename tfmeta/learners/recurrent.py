@@ -44,10 +44,11 @@ class RecurrentLearner(amortized.AmortizedLearner):
     none. Class labels become one-hot vectors.
 
     A support set has no order, but a recurrent network reads it in one, and
-    predictions depend on that. Episodes come in the order of their classes: a
-    network that has read no other takes the place of an example for its label,
-    and is lost where a user's examples come otherwise. So each training step
-    shuffles each support set. At test it is read as it comes.
+    predictions depend on that. Episodes come in the order of their classes.
+    That gives no query away, but a network that has read no other order may
+    take the place of an example for its label, and be lost where a user's
+    examples come otherwise. So each training step shuffles each support set.
+    At test it is read as it comes.
 
     Under the mapping `"vectorize"`, the fast one without convolutions, training
     reads a support set without a loop, whose gradient TensorFlow cannot
@@ -72,6 +73,9 @@ class RecurrentLearner(amortized.AmortizedLearner):
         InputError: if `cell` is no RNN cell, the networks do not fit together,
             or see `Learner`; in training, if a support set's size is not known
             under `"vectorize"`.
+
+    Attributes:
+        cell: as above.
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class RecurrentLearner(amortized.AmortizedLearner):
             },
             **learner_arguments,
         )
-        self._cell = cell
+        self.cell = cell
         self._shuffle = shuffle
 
     def get_config(self):
@@ -110,7 +114,7 @@ class RecurrentLearner(amortized.AmortizedLearner):
         networks = super()._network_config()
         return {
             "encoder": networks["encoder"],
-            "cell": keras.saving.serialize_keras_object(self._cell),
+            "cell": keras.saving.serialize_keras_object(self.cell),
             "decoder": networks["decoder"],
         }
 
@@ -119,7 +123,7 @@ class RecurrentLearner(amortized.AmortizedLearner):
             self._network_weights(weights),
             [
                 tf.cast(state, self._weight_dtype)
-                for state in tf.nest.flatten(_initial_states(self._cell))
+                for state in tf.nest.flatten(_initial_states(self.cell))
             ],
         )
 
