@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
+from tensorflow.python.framework import config
 
 from tfmeta import errors, learners, networks, training
 
@@ -84,6 +85,20 @@ class MappingTest(parameterized.TestCase):
         convolutional = networks.conv4(_WAYS, filters=2)
         self.assertEqual(learners.MAML(dense)._resolved_mapping, "vectorize")
         self.assertEqual(learners.MAML(convolutional)._resolved_mapping, "map")
+
+    def test_xla_compiles_by_default_where_it_is_fast(self):
+        # On a machine without a GPU, too, where Keras' own default is not to.
+        for network, deterministic, expected in (
+            (networks.mlp(2, 1), False, True),
+            (networks.mlp(2, 1), True, False),
+            (networks.conv4(2, input_shape=(8, 8, 1)), False, False),
+        ):
+            learner = learners.MAML(network)
+            with mock.patch.object(
+                config, "is_op_determinism_enabled", return_value=deterministic
+            ):
+                learner.compile(loss="mse")
+            self.assertEqual(learner.jit_compile, expected)
 
     def test_the_graph_does_not_grow_with_the_number_of_tasks(self):
         learner = _compiled(mapping="map")

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+# There is no public name for what is_op_determinism_enabled tells.
+from tensorflow.python.framework import config
+
 from tfmeta import errors, export
 from tfmeta.learners import (
     episode_checks,
@@ -166,6 +169,11 @@ class Learner(keras.Model, abc.ABC):
         """Returns further terms of a task's loss in the outer loop."""
         del adapted, support_x, support_y, run
         return []
+
+    @property
+    def _fast_under_xla(self) -> bool:
+        """Whether XLA is to compile the steps, unless a user says so."""
+        return self._resolved_mapping == "vectorize"
 
     @property
     def takes_class_labels(self) -> bool:
@@ -359,8 +367,8 @@ class Learner(keras.Model, abc.ABC):
                 adaptation; `evaluate` reports each also as
                 `<name>_before_adaptation` and `<name>_with_other_support`.
             jit_compile: whether XLA compiles the steps. By default it does
-                where it is fast, under the `"vectorize"` mapping, unless
-                operations are to be deterministic.
+                where it is fast, under the `"vectorize"` mapping, with or
+                without a GPU, unless operations are to be deterministic.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
@@ -369,9 +377,10 @@ class Learner(keras.Model, abc.ABC):
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
         if jit_compile is None:
-            # "auto" leaves XLA out where operations have to be deterministic.
+            # Not Keras' "auto", which leaves XLA out wherever there is no GPU
+            # (Trainer._resolve_auto_jit_compile, Keras 3.15).
             jit_compile = (
-                "auto" if self._resolved_mapping == "vectorize" else False
+                self._fast_under_xla and not config.is_op_determinism_enabled()
             )
         super().compile(
             optimizer=optimizer,

@@ -53,9 +53,9 @@ class RecurrentLearner(amortized.AmortizedLearner):
     Under the mapping `"vectorize"`, the fast one without convolutions, training
     reads a support set without a loop, whose gradient TensorFlow cannot
     vectorize and XLA cannot compile then; so its size has to be known, and the
-    graph grows with it. For large ones `mapping="map"` with
-    `compile(jit_compile=True)` is as fast, and compiled in a fraction of the
-    time.
+    graph grows with it. XLA takes long to compile that, and is left out unless
+    `compile(jit_compile=True)` asks for it; with `mapping="map"` besides, a
+    step is as fast, and compiled in a fraction of the time.
 
     `tfmeta.networks.recurrent_networks` builds the networks.
 
@@ -109,6 +109,10 @@ class RecurrentLearner(amortized.AmortizedLearner):
     def get_config(self):
         """Returns the constructor's arguments, serialized."""
         return super().get_config() | {"shuffle": self._shuffle}
+
+    @property
+    def _fast_under_xla(self):
+        return False
 
     def _network_config(self):
         networks = super()._network_config()
