@@ -66,10 +66,12 @@ def draw_curves(
         ("meta-train tasks, adapted", "meta-validation tasks, adapted"),
         strict=True,
     ):
-        for method, curve in curves.items():
+        for number, (method, curve) in enumerate(curves.items()):
             axes.plot(
                 [point["step"] for point in curve],
                 [point[key] for point in curve],
+                # There are ten colors.
+                "-" if number < 10 else "--",
                 label=method,
             )
         axes.set(title=title, xlabel="outer steps", yscale="log")

@@ -1,6 +1,7 @@
 """Pictures of what learners make of a few sinusoids."""
 
 import pathlib
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def draw(
     figure, panels = pyplot.subplots(
         len(predictions),
         len(examples),
-        figsize=(2.6 * len(examples), 0.8 + 1.7 * len(predictions)),
+        figsize=(2.2 * len(examples), 0.8 + 1.2 * len(predictions)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -120,13 +121,13 @@ def draw(
                 markersize=4,
                 label="support",
             )
-        row[0].set_ylabel(title.replace(": ", ":\n"))
+        row[0].set_ylabel(textwrap.fill(title, 14))
     for axes, example in zip(panels[0], examples, strict=True):
         axes.set_title(f"amplitude {example.amplitude:g}")
     panels[0, 0].set(xlim=(-sinusoid.MAX_X, sinusoid.MAX_X), ylim=(-5, 5))
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=5)
-    figure.savefig(file, dpi=110)
+    drawing.save_small(figure, file, dpi=90)
     pyplot.close(figure)
 
 
