@@ -144,9 +144,9 @@ class ResultsPageTest(parameterized.TestCase):
         self.assertEqual(
             [line for line in lines if line.startswith("|")][2:],
             [
-                "| 5-shot | MAML | 0.05 |  |  |  |  |  |  | 200 | 8 | 0.5 "
+                "| 5-shot | MAML | 0.05 |  |  |  |  |  |  |  | 200 | 8 | 0.5 "
                 "| 0, 1 | 0123456 |",
-                "| 5-shot | CNP |  |  |  | 0.001 |  |  |  | 200 | 8 | 0.5 "
+                "| 5-shot | CNP |  |  |  | 0.001 |  |  |  |  | 200 | 8 | 0.5 "
                 "| 0 | 0123456 |",
             ],
         )
