@@ -117,7 +117,8 @@ _NME_SETTINGS = (
 )
 _REGRESSION_SETTINGS = (
     *("inner_learning_rate", "inner_steps", "test_inner_steps"),
-    *("outer_learning_rate", "beta", "initial_scale", "weight_decay"),
+    *("outer_learning_rate", "beta", "initial_scale", "prior_scale"),
+    "weight_decay",
 )
 _KINDS: dict[str, Callable[[Results], str]] = {
     "maml_step": _each(report.markdown),

@@ -127,7 +127,7 @@ def draw(
     panels[0, 0].set(xlim=(-sinusoid.MAX_X, sinusoid.MAX_X), ylim=(-5, 5))
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=5)
-    drawing.save_small(figure, file, dpi=90)
+    drawing.save_small(figure, file, dpi=130)
     pyplot.close(figure)
 
 
