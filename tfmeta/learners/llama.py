@@ -160,6 +160,10 @@ class LLAMA(maml.MAML):
         }
 
     @property
+    def _fast_under_xla(self) -> bool:
+        return False  # XLA has no LogMatrixDeterminant on the CPU.
+
+    @property
     def _calls_per_task(self) -> int:
         return super()._calls_per_task + 1
 
