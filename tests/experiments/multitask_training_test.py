@@ -1,5 +1,6 @@
 """Training of tasks together: what is evaluated, and how a kill ends."""
 
+import functools
 import pathlib
 from unittest import mock
 
@@ -14,18 +15,13 @@ from experiments import (
     multitask_training,
     run_folder,
 )
-from tests.experiments import multitask_cases
+from tests.experiments import killed_runs, multitask_cases
 from tfmeta.tasks import image_classes, task_splits
-from tfmeta.training import checkpoints
 
 
 def setUpModule():
     # As the command: without XLA, whose compilation takes its time.
     tf.config.experimental.enable_op_determinism()
-
-
-class _KilledError(Exception):
-    pass
 
 
 class RunMethodTest(parameterized.TestCase):
@@ -49,30 +45,9 @@ class RunMethodTest(parameterized.TestCase):
         "routing_pcgrad",  # Draws decisions and orders; learns policies.
     )
     def test_a_killed_run_ends_as_if_it_had_not_been(self, name):
-        folder = pathlib.Path(self.create_tempdir().full_path)
-        whole = self.run_method(name, folder / "whole")
-        save = checkpoints.Checkpoints.save
-
-        def save_and_die(self, *args):
-            save(self, *args)
-            raise _KilledError
-
-        with (
-            mock.patch.object(checkpoints.Checkpoints, "save", save_and_die),
-            self.assertRaises(_KilledError),
-        ):
-            self.run_method(name, folder / "killed")
-        self.assertFalse((folder / "killed" / name / "outcome.json").exists())
-        resumed = self.run_method(name, folder / "killed")
-        for outcome in (whole, resumed):
-            del outcome["seconds"]
-        self.assertEqual(whole, resumed)
-        ours, theirs = (
-            keras.models.load_model(folder / run / name / "model.keras")
-            for run in ("killed", "whole")
+        killed_runs.assert_ends_as_if_it_had_not_been(
+            self, name, functools.partial(self.run_method, name)
         )
-        for left, right in zip(ours.weights, theirs.weights, strict=True):
-            np.testing.assert_array_equal(left, right)
 
     def test_learns_and_leaves_scores_of_each_task_and_conflicts(self):
         out = pathlib.Path(self.create_tempdir().full_path)
@@ -108,8 +83,9 @@ class RunMethodTest(parameterized.TestCase):
             places=6,
         )
         self.assertFalse((out / "pcgrad" / "checkpoints").exists())
-        with mock.patch.object(keras.Model, "save", side_effect=_KilledError):
-            again = self.run_method("pcgrad", out, 40, 20)  # Does nothing over.
+        with mock.patch.object(keras.Model, "save") as save:
+            again = self.run_method("pcgrad", out, 40, 20)
+        save.assert_not_called()
         self.assertEqual(again, outcome)
 
 

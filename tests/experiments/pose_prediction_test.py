@@ -11,6 +11,7 @@ from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
 from experiments import pose_prediction
+from tests.experiments import killed_runs
 from tests.tasks import pose_cases
 from tfmeta import errors, tasks
 from tfmeta.tasks import pose, pose_renderer
@@ -47,10 +48,6 @@ _WEDGE = """OFF
 3 3 0 4
 3 0 1 4
 """
-
-
-class _KilledError(Exception):
-    pass
 
 
 class _FakeRenderer:
@@ -187,35 +184,11 @@ class WithoutRenderingTest(CommandTest):
 
     @parameterized.parameters("mr_maml_w", "mr_cnp_a")
     def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
-        argv = (f"--methods={method}",)
-        whole = self.out.parent / "whole"
-        self.run_command(*argv, out=whole)
-        save = checkpoints.Checkpoints.save
-
-        def save_and_die(self, *args):
-            save(self, *args)
-            raise _KilledError
-
-        with (
-            mock.patch.object(checkpoints.Checkpoints, "save", save_and_die),
-            self.assertRaises(_KilledError),
-        ):
-            self.run_command(*argv)
-        self.assertFalse((self.out / method / "outcome.json").exists())
-        self.run_command(*argv)
-        ours, theirs = (
-            json.loads((out / method / "outcome.json").read_text())
-            for out in (self.out, whole)
+        killed_runs.assert_ends_as_if_it_had_not_been(
+            self,
+            method,
+            lambda out: self.run_command(f"--methods={method}", out=out),
         )
-        del ours["seconds"], theirs["seconds"]
-        self.assertEqual(ours, theirs)
-        ours, theirs = (
-            np.load(next((out / method / "checkpoints").glob("*/*.npz")))
-            for out in (self.out, whole)
-        )
-        self.assertEqual(ours.files, theirs.files)
-        for name in ours.files:
-            np.testing.assert_array_equal(ours[name], theirs[name])
 
     def test_the_papers_figures_are_of_cad_models_alone(self):
         run = self.enter_context(

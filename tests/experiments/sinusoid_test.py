@@ -10,6 +10,7 @@ from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
 
 from experiments import sinusoid
+from tests.experiments import killed_runs
 from tfmeta import errors, tasks
 from tfmeta.training import checkpoints
 
@@ -21,10 +22,6 @@ _SMALL = (
     "--inner_steps=1",
     "--test_inner_steps=2",
 )
-
-
-class _KilledError(Exception):
-    pass
 
 
 class CommandTest(parameterized.TestCase):
@@ -93,35 +90,13 @@ class CommandTest(parameterized.TestCase):
 
     @parameterized.parameters("mr_maml_w", "mr_maml_a", "mr_cnp_a")
     def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
-        argv = (*_SMALL, f"--methods={method}")
-        whole = self.out.parent / "whole"
-        self.run_command(*argv, out=whole)
-        save = checkpoints.Checkpoints.save
-
-        def save_and_die(self, *args):
-            save(self, *args)
-            raise _KilledError
-
-        with (
-            mock.patch.object(checkpoints.Checkpoints, "save", save_and_die),
-            self.assertRaises(_KilledError),
-        ):
-            self.run_command(*argv)
-        self.assertFalse((self.out / method / "outcome.json").exists())
-        self.run_command(*argv)
-        ours, theirs = (
-            json.loads((out / method / "outcome.json").read_text())
-            for out in (self.out, whole)
+        killed_runs.assert_ends_as_if_it_had_not_been(
+            self,
+            method,
+            lambda out: self.run_command(
+                *_SMALL, f"--methods={method}", out=out
+            ),
         )
-        del ours["seconds"], theirs["seconds"]
-        self.assertEqual(ours, theirs)
-        ours, theirs = (
-            np.load(next((out / method / "checkpoints").glob("*/*.npz")))
-            for out in (self.out, whole)
-        )
-        self.assertEqual(ours.files, theirs.files)
-        for name in ours.files:
-            np.testing.assert_array_equal(ours[name], theirs[name])
 
     @parameterized.named_parameters(
         ("method", "--methods: 'mamml' is unknown.*maml", "--methods=mamml"),
