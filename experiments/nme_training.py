@@ -11,7 +11,7 @@ from experiments import (
     pac_bayes,
     run_folder,
 )
-from tfmeta import learners, tasks
+from tfmeta import tasks
 
 # Streams of tasks that must not share their episodes.
 _TRAIN_STREAM, _VALIDATION_STREAM, _EVAL_STREAM = range(3)
@@ -82,8 +82,8 @@ def run_method(
     Returns:
         `"splits"`: for each split its scores, `"curve"`: one dict an epoch,
         `"seconds"` of training, `"conflicts"`, see
-        `learner_training.run_learner`, `"pac_bayes"`, see `pac_bayes.measure`,
-        or None if there is no posterior; as written to `<name>/outcome.json`.
+        `learner_training.run_learner`, `"pac_bayes"`, see `pac_bayes.examine`;
+        as written to `<name>/outcome.json`.
 
     Raises:
         DivergenceError: if the loss becomes NaN.
@@ -105,20 +105,6 @@ def run_method(
         )
         return learner
 
-    def bound(learner: learners.Learner) -> dict[str, Any]:
-        if not pac_bayes.has_posterior(learner):
-            return {"pac_bayes": None}
-        print("Measuring what bounds the error on tasks to come")
-        return {
-            "pac_bayes": pac_bayes.measure(
-                learner,
-                learner_training.meta_batches(
-                    problem.eval_episodes("meta-train"), budget
-                ),
-                tasks=budget.eval_tasks,
-            )
-        }
-
     return learner_training.run_learner(
         name,
         build,
@@ -126,5 +112,7 @@ def run_method(
         budget,
         folder,
         metric=learner_training.ACCURACY,
-        examine=bound,
+        examine=lambda learner: pac_bayes.examine(
+            learner, problem, budget, pac_bayes.share_wrong
+        ),
     )

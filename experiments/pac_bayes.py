@@ -1,28 +1,83 @@
 """The PAC-Bayes bound of a trained learner, and what to say of it."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from experiments import learner_training
 from tfmeta import errors, layers, learners, regularizers, training
 
 _DELTA = 0.05
 
+# `(query_y, predictions)` of a meta-batch to losses `[tasks]` in 0..1.
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
-def has_posterior(learner: learners.Learner) -> bool:
-    """Returns whether a learner has a posterior over weights."""
-    return any(
-        isinstance(layer, layers.VariationalLayer)
-        for layer in learner.network.layers
+
+def share_wrong(query_y: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Returns the share of queries whose likeliest class is wrong."""
+    return 1 - training.accuracy(query_y, predictions)
+
+
+def squared_error_within(low: float, high: float) -> Loss:
+    """Returns squared errors as shares of what a range of numbers allows.
+
+    What is out of the range counts as its nearest end, so that no error is
+    above 1.
+
+    Args:
+        low: where labels begin.
+        high: where they end.
+    """
+
+    def share(numbers: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(numbers, low, high) / (high - low)
+
+    return lambda query_y, predictions: training.squared_error(
+        share(query_y), share(predictions)
     )
 
 
-def measure(
-    learner: learners.Learner, meta_batches: tf.data.Dataset, *, tasks: int
+def examine(
+    learner: learners.Learner,
+    problem: learner_training.Problem,
+    budget: learner_training.Budget,
+    loss: Loss,
 ) -> dict[str, Any]:
-    """Bounds a classifier's error on tasks to come.
+    """Bounds the error of a learner that `learner_training` has trained.
+
+    Returns:
+        As `"pac_bayes"` what `measure` returns, or None if the learner has no
+        posterior over weights.
+    """
+    if not any(
+        isinstance(layer, layers.VariationalLayer)
+        for layer in learner.network._flatten_layers()
+    ):
+        return {"pac_bayes": None}
+    print("Measuring what bounds the error on tasks to come")
+    return {
+        "pac_bayes": measure(
+            learner,
+            learner_training.meta_batches(
+                problem.eval_episodes("meta-train"), budget
+            ),
+            tasks=budget.eval_tasks,
+            loss=loss,
+        )
+    }
+
+
+def measure(
+    learner: learners.Learner,
+    meta_batches: tf.data.Dataset,
+    *,
+    tasks: int,
+    loss: Loss,
+) -> dict[str, Any]:
+    """Bounds a learner's error on tasks to come.
 
     The errors are those of draws of theta from the posterior, with everything
     as in training: which tasks share a draw, the number of inner steps. They
@@ -32,6 +87,7 @@ def measure(
         learner: a compiled learner with a posterior over weights.
         meta_batches: tasks of the distribution that it was trained on.
         tasks: how many of them to take.
+        loss: what an error is.
 
     Returns:
         `"bound"` of `meta_generalization_bound`, `"even_bound"` of
@@ -51,8 +107,9 @@ def measure(
     )
     task_errors = np.empty(0)
     for episodes in meta_batches:
-        accuracy = training.accuracy(episodes[3], predict(episodes))
-        task_errors = np.append(task_errors, 1 - accuracy)
+        task_errors = np.append(
+            task_errors, loss(episodes[3], predict(episodes))
+        )
         if len(task_errors) >= tasks:
             break
     points = int(episodes[3].shape[1])
@@ -86,8 +143,8 @@ def note(title: str, measured: dict[str, Any]) -> str:
         return f"{title}: no PAC-Bayes bound;\n  {measured['not_applicable']}"
     verdict = "vacuous" if measured["vacuous"] else "not vacuous"
     return (
-        f"{title}: PAC-Bayes bounds its error on new tasks of the meta-train "
-        f"classes by\n  {measured['bound']:.3g} (delta shared evenly: "
-        f"{measured['even_bound']:.3g}), {verdict}; measured: "
+        f"{title}: PAC-Bayes bounds its error (0 to 1) on new tasks drawn as "
+        f"those\n  of meta-train by {measured['bound']:.3g} (delta shared "
+        f"evenly: {measured['even_bound']:.3g}), {verdict};\n  measured: "
         f"{measured['error']['mean']:.3g}, KL: {measured['kl']:.4g} nats."
     )

@@ -29,7 +29,7 @@ from experiments import (
     regression,
 )
 from tfmeta import tasks
-from tfmeta.tasks import pose_renderer
+from tfmeta.tasks import pose, pose_renderer
 
 _CAD = flags.DEFINE_string(
     "cad",
@@ -180,6 +180,7 @@ def main() -> None:
         "pose_prediction",
         methods,
         _PUBLISHED if _CAD.value else {},
+        label_range=(0.0, pose.FULL_TURN),
         dataset="cad" if _CAD.value else "composed",
     )
     regression.check_flags(experiment)

@@ -16,6 +16,7 @@ from experiments import (
     cli,
     learner_flags,
     learner_training,
+    pac_bayes,
     regression_methods,
     regression_report,
     run_folder,
@@ -55,12 +56,14 @@ class Experiment:
         name: the command's.
         methods: its rows.
         published: `(method, shots)` to the paper's figure on meta-test tasks.
+        label_range: the least label there can be, and the greatest.
         dataset: what the tasks are made of, where there is a choice.
     """
 
     name: str
     methods: Mapping[str, regression_methods.Method]
     published: Mapping[tuple[str, int], Published]
+    label_range: tuple[float, float]
     dataset: str | None = None
 
 
@@ -120,6 +123,7 @@ def run(
         _config() | dict(config or {}),
     )
     print(f"Writing to {folder.path}")
+    loss = pac_bayes.squared_error_within(*experiment.label_range)
     rows: list[dict[str, Any]] = []
     outcomes = {}
     for number, name in enumerate(names, start=1):
@@ -138,7 +142,10 @@ def run(
             budget,
             folder,
             metric=learner_training.MSE,
-            examine=examine,
+            examine=lambda learner: (
+                pac_bayes.examine(learner, problem, budget, loss)
+                | examine(learner)
+            ),
         )
         rows += _rows(experiment, name, settings, budget, outcomes[name])
         folder.write_results(rows)
@@ -183,6 +190,7 @@ def _rows(
             "steps": budget.steps,
             "meta_batch_size": budget.meta_batch_size,
             "settings": dataclasses.asdict(settings),
+            "pac_bayes": outcome.get("pac_bayes"),
             "commit": run_folder.commit(),
         }
         for split, scores in outcome["splits"].items()

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import drawing, text_table
+from experiments import drawing, pac_bayes, text_table
 
 _COLUMNS = (
     ("before", "mse_before_adaptation"),
@@ -37,12 +37,18 @@ def table(rows: Sequence[dict[str, Any]], titles: Mapping[str, str]) -> str:
         for row in rows
     ]
     header = ["method", "tasks", *(title for title, _ in _COLUMNS), "paper"]
+    bounds = {
+        titles[row["method"]]: row["pac_bayes"]
+        for row in rows
+        if row["pac_bayes"]
+    }
     return "\n".join(
         [
             f"Mean squared error with its 95% interval, {rows[0]['shots']} "
             "support examples",
             *text_table.plain(header, lines, flush_left=2),
             _NOTE,
+            *(pac_bayes.note(*bound) for bound in bounds.items()),
         ]
     )
 

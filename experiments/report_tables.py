@@ -193,8 +193,9 @@ def bound_table(groups: Sequence[Group]) -> html_text.Html | None:
     if not lines:
         return None
     return html_text.table(
-        "PAC-Bayes bounds on the error on new tasks of the meta-train classes,"
-        " by seed.",
+        "PAC-Bayes bounds on the error on new tasks drawn as those of "
+        "meta-train, by seed. An error is the share of wrong answers, or a "
+        "squared error as a share of the square of what labels span.",
         [
             html_text.Column("Method", numeric=False),
             html_text.Column("Tasks", numeric=False),

@@ -23,12 +23,15 @@ from experiments import (
     sinusoid_pictures,
 )
 from tfmeta import tasks
+from tfmeta.tasks import sinusoid as sinusoid_tasks
 
 flags.FLAGS.set_default("methods", list(sinusoid_methods.METHODS))
 flags.FLAGS.set_default("steps", 4000)
 flags.adopt_module_key_flags(regression)
 
 _EVAL_QUERIES = 100
+# But for the labels' noise.
+_MAX_LABEL = float(sinusoid_tasks.AMPLITUDES[-1])
 # Streams of tasks that must not share their episodes.
 _STREAMS = ("train", "curve", "meta-train", "meta-validation", "meta-test")
 # Yin et al. 2020, table 1.
@@ -100,7 +103,12 @@ def main() -> None:
         shots=problem.shots, seed=problem.seed
     )
     run = regression.run(
-        regression.Experiment("sinusoid", sinusoid_methods.METHODS, _PUBLISHED),
+        regression.Experiment(
+            "sinusoid",
+            sinusoid_methods.METHODS,
+            _PUBLISHED,
+            label_range=(-_MAX_LABEL, _MAX_LABEL),
+        ),
         problem,
         examine=lambda learner: {
             "examples": [

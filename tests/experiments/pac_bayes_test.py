@@ -49,7 +49,9 @@ class PACBayesTest(absltest.TestCase):
         for scale, is_mean in ((1e-4, True), (3.0, False)):
             keras.utils.set_random_seed(0)
             learner = _learner(layers.NormalPrior(), scale)
-            measured = pac_bayes.measure(learner, _meta_batches(), tasks=5)
+            measured = pac_bayes.measure(
+                learner, _meta_batches(), tasks=5, loss=pac_bayes.share_wrong
+            )
             means = np.concatenate(
                 [
                     np.mean(np.argmax(learner(batch[:3]), -1) != batch[3], -1)
@@ -64,7 +66,9 @@ class PACBayesTest(absltest.TestCase):
 
     def test_bound_is_made_of_what_is_told(self):
         learner = _learner(layers.NormalPrior())
-        measured = pac_bayes.measure(learner, _meta_batches(), tasks=_TASKS)
+        measured = pac_bayes.measure(
+            learner, _meta_batches(), tasks=_TASKS, loss=pac_bayes.share_wrong
+        )
         for name, function in (
             ("bound", regularizers.meta_generalization_bound),
             ("even_bound", regularizers.even_meta_generalization_bound),
@@ -77,15 +81,23 @@ class PACBayesTest(absltest.TestCase):
             )
             self.assertAlmostEqual(measured[name], float(expected))
         self.assertTrue(measured["vacuous"])
-        self.assertIn(" vacuous; measured", pac_bayes.note("MR", measured))
+        self.assertIn(" vacuous;\n  measured", pac_bayes.note("MR", measured))
 
     def test_no_bound_under_a_trained_prior(self):
         learner = _learner(layers.LearnedNormalPrior())
-        measured = pac_bayes.measure(learner, _meta_batches(), tasks=_TASKS)
+        measured = pac_bayes.measure(
+            learner, _meta_batches(), tasks=_TASKS, loss=pac_bayes.share_wrong
+        )
         self.assertEqual(list(measured), ["not_applicable"])
         self.assertRegex(
             pac_bayes.note("MR", measured), "MR: no PAC-Bayes bound;\n.*prior"
         )
+
+    def test_squared_errors_are_shares_of_the_largest(self):
+        loss = pac_bayes.squared_error_within(-1, 3)
+        query_y = tf.constant([[[0.0], [1.0]], [[-1.0], [-1.5]]])
+        predictions = tf.constant([[[2.0], [1.0]], [[9.0], [3.0]]])
+        np.testing.assert_allclose(loss(query_y, predictions), [0.125, 1])
 
 
 if __name__ == "__main__":

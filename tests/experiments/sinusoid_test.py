@@ -37,7 +37,7 @@ class CommandTest(parameterized.TestCase):
         sinusoid.main()
 
     def test_a_run_leaves_everything(self):
-        argv = (*_SMALL, "--methods=maml,mr_maml_a", "--shots=10")
+        argv = (*_SMALL, "--methods=maml,mr_cnp_w", "--shots=10")
         self.run_command(*argv)
         results = json.loads((self.out / "results.json").read_text())
         self.assertEqual(
@@ -49,9 +49,9 @@ class CommandTest(parameterized.TestCase):
                 ("maml", "meta-train", None),
                 ("maml", "meta-validation", None),
                 ("maml", "meta-test", 0.13),
-                ("mr_maml_a", "meta-train", None),
-                ("mr_maml_a", "meta-validation", None),
-                ("mr_maml_a", "meta-test", 0.07),
+                ("mr_cnp_w", "meta-train", None),
+                ("mr_cnp_w", "meta-validation", None),
+                ("mr_cnp_w", "meta-test", 0.09),
             ],
         )
         for row in results["rows"]:
@@ -62,6 +62,11 @@ class CommandTest(parameterized.TestCase):
             for kind in ("", "_before_adaptation", "_with_other_support"):
                 self.assertGreater(row[f"mse{kind}"]["mean"], 0)
                 self.assertEqual(row[f"mse{kind}"]["tasks"], 4)
+            if row["method"] == "mr_cnp_w":
+                self.assertBetween(row["pac_bayes"]["error"]["mean"], 0, 1)
+                self.assertGreater(row["pac_bayes"]["bound"], 1)
+            else:
+                self.assertIsNone(row["pac_bayes"])
         for name in ("curves.png", "adapted.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
         with self.subTest("a learner that adapts without this library"):
