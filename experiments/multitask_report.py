@@ -88,6 +88,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     header = [
         "method",
         "rate",
+        "router's rate",
         "steps",
         "validation",
         "**test**",
@@ -129,9 +130,13 @@ def _markdown_line(group: seed_groups.Group) -> list[str]:
     )
     told = group.told
     first = told[0]
+    method = multitask_methods.METHODS[first["method"]]
     return [
-        multitask_methods.METHODS[first["method"]].title,
+        method.title,
         f"{first['settings']['learning_rate']:g}",
+        f"{first['settings']['router_learning_rate']:g}"
+        if method.variant == "routing"
+        else "",
         f"{first['steps']}",
         text_table.spread(validation),
         f"**{text_table.spread(test)}**" if test else "",
