@@ -78,7 +78,7 @@ def methods(
                 "mr_maml_w",
                 "MR-MAML(W)",
                 control(_weights),
-                _MR_MAML_DEFAULTS | {"beta": 1e-4},
+                _MR_MAML_DEFAULTS | {"beta": 1e-3},
             ),
             (
                 "mr_maml_w_no_kl",
