@@ -112,7 +112,7 @@ _LEARNING_RATE = cli.define_number(
     "Rate of the optimizer at the start, from which it falls to zero; 0.001.",
 )
 _ROUTER_LEARNING_RATE = cli.define_number(
-    "router_learning_rate", "Rate of routing networks' policies; 0.05."
+    "router_learning_rate", "Rate of routing networks' policies; 1."
 )
 
 

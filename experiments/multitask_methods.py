@@ -13,7 +13,8 @@ OPTIMIZERS = ("adam", "sgd")
 _MOMENTUM = 0.9  # Of SGD.
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {"router_learning_rate"}
-_ROUTING = {"router_learning_rate": 0.05}
+# At a smaller rate the policies of a short run stay as they are.
+_ROUTING = {"router_learning_rate": 1.0}
 
 _Weighting = multitask.weightings.Weighting
 
