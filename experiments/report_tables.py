@@ -134,7 +134,8 @@ def _learner_table(groups: Sequence[Group]) -> html_text.Html:
     lines = [
         [
             _named(group, groups, shown=("inner_learning_rate",)),
-            titles.value(group.setup.get("inner_learning_rate")),
+            # Zero is as good as not there.
+            titles.value(group.setup.get("inner_learning_rate") or None),
             *(
                 _spread(group.means("meta-train", f"{name}_{kind}"), metric)
                 for kind in ("before_adaptation", "with_other_support")
