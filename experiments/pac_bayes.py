@@ -1,7 +1,7 @@
 """The PAC-Bayes bound of a trained learner, and what to say of it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def squared_error_within(low: float, high: float) -> Loss:
     """Returns squared errors as shares of what a range of numbers allows.
 
     What is out of the range counts as its nearest end, so that no error is
-    above 1.
+    above 1, which is also that of a task with a prediction that is not a number.
 
     Args:
         low: where labels begin.
@@ -35,9 +35,11 @@ def squared_error_within(low: float, high: float) -> Loss:
     def share(numbers: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(numbers, low, high) / (high - low)
 
-    return lambda query_y, predictions: training.squared_error(
-        share(query_y), share(predictions)
-    )
+    def loss(query_y: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+        squares = training.squared_error(share(query_y), share(predictions))
+        return tf.where(tf.math.is_nan(squares), tf.ones_like(squares), squares)
+
+    return loss
 
 
 def examine(
@@ -130,6 +132,23 @@ def measure(
         "delta": _DELTA,
         **divergence._asdict(),
     }
+
+
+def notes(
+    rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> list[str]:
+    """Returns what to say of the bounds of a run.
+
+    Args:
+        rows: those of `results.json`.
+        titles: of the methods, by their names.
+    """
+    bounds = {
+        titles[row["method"]]: row["pac_bayes"]
+        for row in rows
+        if row.get("pac_bayes")
+    }
+    return [note(*bound) for bound in bounds.items()]
 
 
 def note(title: str, measured: dict[str, Any]) -> str:

@@ -37,18 +37,13 @@ def table(rows: Sequence[dict[str, Any]], titles: Mapping[str, str]) -> str:
         for row in rows
     ]
     header = ["method", "tasks", *(title for title, _ in _COLUMNS), "paper"]
-    bounds = {
-        titles[row["method"]]: row["pac_bayes"]
-        for row in rows
-        if row["pac_bayes"]
-    }
     return "\n".join(
         [
             f"Mean squared error with its 95% interval, {rows[0]['shots']} "
             "support examples",
             *text_table.plain(header, lines, flush_left=2),
             _NOTE,
-            *(pac_bayes.note(*bound) for bound in bounds.items()),
+            *pac_bayes.notes(rows, titles),
         ]
     )
 

@@ -95,9 +95,11 @@ class PACBayesTest(absltest.TestCase):
 
     def test_squared_errors_are_shares_of_the_largest(self):
         loss = pac_bayes.squared_error_within(-1, 3)
-        query_y = tf.constant([[[0.0], [1.0]], [[-1.0], [-1.5]]])
-        predictions = tf.constant([[[2.0], [1.0]], [[9.0], [3.0]]])
-        np.testing.assert_allclose(loss(query_y, predictions), [0.125, 1])
+        query_y = tf.constant([[[0.0], [1.0]], [[-1.0], [-1.5]], [[0], [0]]])
+        predictions = tf.constant(
+            [[[2.0], [1.0]], [[9.0], [3.0]], [[np.nan], [0.0]]]
+        )
+        np.testing.assert_allclose(loss(query_y, predictions), [0.125, 1, 1])
 
 
 if __name__ == "__main__":
