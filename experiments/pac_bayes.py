@@ -25,7 +25,7 @@ def squared_error_within(low: float, high: float) -> Loss:
     """Returns squared errors as shares of what a range of numbers allows.
 
     What is out of the range counts as its nearest end, so that no error is
-    above 1, which is also that of a task with a prediction that is not a number.
+    above 1, and that of a task with a prediction that is not a number is 1.
 
     Args:
         low: where labels begin.
