@@ -19,8 +19,10 @@ _METHODS: Mapping[str, Mapping[str, Any]] = {
 }
 _DATASETS = {
     "cad": "CAD models",
+    "cad_as_modelled": "CAD models, a class facing one way",
     "cifar100": "CIFAR-100",
     "composed": "Composed objects",
+    "composed_as_modelled": "Composed objects as composed",
     "glyphs": "Glyphs",
     "omniglot": "Omniglot",
 }

@@ -190,7 +190,7 @@ class WithoutRenderingTest(CommandTest):
             lambda out: self.run_command(f"--methods={method}", out=out),
         )
 
-    def test_the_papers_figures_are_of_cad_models_alone(self):
+    def test_the_papers_figures_are_of_cad_models_as_modelled_alone(self):
         run = self.enter_context(
             mock.patch.object(pose_prediction.regression, "run")
         )
@@ -198,18 +198,25 @@ class WithoutRenderingTest(CommandTest):
         self.enter_context(
             mock.patch.object(pose_prediction.pose_pictures, "draw")
         )
-        self.run_command("--methods=maml")
-        figures = run.call_args.args[0].published
-        self.assertEqual(figures["maml", 15].mean, 5.39)
-        self.run_command(
-            "--methods=maml", "--cad=", "--meta_validation_objects=40"
-        )
-        self.assertEqual(run.call_args.args[0].published, {})
+        composed = ("--cad=", "--meta_validation_objects=40")
+        for argv, dataset, figures in (
+            (["--canonical=random"], "cad", False),
+            (["--canonical=model"], "cad_as_modelled", True),
+            ([*composed, "--canonical=random"], "composed", False),
+            ([*composed, "--canonical=model"], "composed_as_modelled", False),
+        ):
+            self.run_command("--methods=maml", *argv)
+            experiment = run.call_args.args[0]
+            self.assertEqual(experiment.dataset, dataset)
+            self.assertEqual(bool(experiment.published), figures)
+            if figures:
+                self.assertEqual(experiment.published["maml", 15].mean, 5.39)
 
     @parameterized.named_parameters(
         ("method", "--methods: 'mamml' is unknown.*maml", "--methods=mamml"),
         ("cad", "^cad: .*missing.zip", "--cad=missing.zip"),
         ("backend", "backend=glfw", "--backend=glfw"),
+        ("canonical", "canonical=mean", "--canonical=mean"),
         ("renders", "no more support and query images", "--shots=4"),
         ("images", "image_size=7", "--image_size=7"),
         ("objects", "^cad: expected 7 objects .*5", "--meta_test_objects=5"),

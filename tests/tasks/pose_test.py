@@ -240,6 +240,19 @@ class LoadWithoutRenderingTest(LoadTest):
             self.assertBetween(part.azimuths.min(), 0, TURN)
             self.assertBetween(part.azimuths.max(), 0, TURN)
 
+    def test_canonical_shifts_the_azimuths_of_each_object_alone(self):
+        drawn = self.load().meta_train
+        self.assertEqual(self.num_rendered(), 8)
+        modelled = self.load(canonical="model").meta_train
+        self.assertEqual(self.num_rendered(), 0)
+        self.assertEqual(drawn.names, modelled.names)
+        np.testing.assert_array_equal(drawn.images, modelled.images)
+        self.assertBetween(modelled.azimuths.min(), 0, TURN)
+        self.assertBetween(modelled.azimuths.max(), 0, TURN)
+        shifts = np.exp(1j * (modelled.azimuths - drawn.azimuths))
+        np.testing.assert_allclose(shifts, shifts[:, :1] * np.ones(5))
+        self.assertGreater(np.abs(np.diff(shifts[:, 0])).min(), 0.01)
+
     def test_seed_fixes_the_split_alone(self):
         def azimuths(splits):
             return {
@@ -362,6 +375,7 @@ class LoadWithoutRenderingTest(LoadTest):
         ("small", {"image_size": 7}, "^image_size"),
         ("seed", {"seed": -1}, "^seed"),
         ("backend", {"backend": "glfw"}, "^backend: .*'glfw'"),
+        ("canonical", {"canonical": "mean"}, "^canonical: .*'mean'"),
         ("excluded", {"exclude": ["car", "bottle"]}, "^cad: .*besides"),
     )
     def test_bad_argument_is_refused(self, arguments, expected):
@@ -402,12 +416,16 @@ class LoadTestWithRendering(LoadTest):
         # All images of an object agree on where its azimuth 0 is,
         error = np.angle(np.exp(1j * (canonical - canonical[:, :1])))
         self.assertLess(np.abs(error).max(), np.radians(4))
-        # and objects do not.
+        # and objects do not,
         between = np.exp(1j * (canonical[:, :1] - canonical[:, 0]))
         self.assertGreater(
             np.abs(np.angle(between))[~np.eye(3, dtype=bool)].min(),
             np.radians(4),
         )
+        # but as they were modelled, when it is the model's own.
+        objects = self.load(image_size=48, canonical="model").meta_test
+        error = np.exp(1j * (angles[differences.argmin(2)] - objects.azimuths))
+        self.assertLess(np.abs(np.angle(error)).max(), np.radians(4))
 
     def test_real_cad_models(self):
         cad = os.environ.get("PASCAL3D_CAD", "absent")

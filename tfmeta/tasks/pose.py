@@ -33,6 +33,9 @@ from tfmeta.tasks import (
 # A full turn in units of labels: mean squared errors are of 1/10 turn squared.
 FULL_TURN = 10.0
 
+# Where azimuth 0 of an object can be; see `load_pose`.
+CANONICALS = ("random", "model")
+
 # Without CAD models.
 NUM_COMPOSED = 60
 
@@ -117,19 +120,27 @@ def load_pose(
     renders: int = 100,
     image_size: int = 128,
     exclude: Collection[str] = ("bottle", "train"),
+    canonical: str = "random",
     backend: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> PoseSplits:
     """Returns rendered objects, split at random.
 
     Each object is rendered at random azimuths, uniform over a full turn, and
-    seen from above at 45 degrees; azimuth 0 is a random orientation of its own.
-    There is no noise on the labels. This is the protocol of Yin et al. (2020),
-    who took the CAD models of PASCAL3D+ (Xiang et al. 2014) but for the
-    symmetric bottles and trains, and tested on 15 objects.
+    seen from above at 45 degrees. There is no noise on the labels. This is the
+    protocol of Yin et al. (2020), who took the CAD models of PASCAL3D+ (Xiang
+    et al. 2014) but for the symmetric bottles and trains, and tested on 15
+    objects.
 
-    Images and azimuths are the same whatever the seed. They are rendered once
-    and cached, an object at a time, so that a run that was stopped goes on
+    Where azimuth 0 is, the paper and its code do not agree. The paper has an
+    unknown canonical orientation for each object: "random". Its code renders
+    the models as they are: "model". There all cars face the same way, and all
+    boats and buses as cars do, so that to recognize an object's class is
+    nearly to know its orientation, and much of a new object's can be told
+    without a support set.
+
+    Images are the same whatever the seed and `canonical`. They are rendered
+    once and cached, an object at a time, so that a run that was stopped goes on
     where it was. With other settings, models or versions of MuJoCo they are
     rendered anew; with another backend what is cached is taken.
 
@@ -143,6 +154,8 @@ def load_pose(
         image_size: height and width of the images in pixels.
         exclude: classes, and objects as `<class>/<instance>`, of `cad` to pass
             over.
+        canonical: where azimuth 0 of an object is: "random", an orientation
+            that is drawn for each object, or "model", as it was modelled.
         backend: what MuJoCo renders through, one of
             `pose_renderer.BACKENDS`. Default: what `$MUJOCO_GL` says, else the
             first whose library is there.
@@ -167,6 +180,11 @@ def load_pose(
         raise errors.InputError(
             f"image_size: expected at least 8 pixels, got {image_size}"
         )
+    if canonical not in CANONICALS:
+        raise errors.InputError(
+            f"canonical: expected one of {', '.join(CANONICALS)}, got "
+            f"{canonical!r}"
+        )
     if backend is not None:
         pose_renderer.choose_backend(backend)
     sources = _composed() if cad is None else _from_files(cad, exclude)
@@ -180,6 +198,8 @@ def load_pose(
     objects = _Rendering(
         sources, renders, image_size, backend, cache_dir
     ).result()
+    if canonical == "model":
+        objects = _as_modelled(objects)
     order = np.random.default_rng(seed).permutation(len(sources))
     borders = [-meta_validation_objects - meta_test_objects, -meta_test_objects]
     return PoseSplits(
@@ -301,6 +321,23 @@ def _composed() -> dict[str, _Source]:
     }
 
 
+def _draw_canonical(name: str) -> tuple[float, np.random.Generator]:
+    """Returns an object's canonical orientation, radians, and what drew it.
+
+    It depends on the object's name, not on which others there are.
+    """
+    digest = hashlib.sha256(name.encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest, "little"))
+    return rng.uniform(0, 2 * np.pi), rng
+
+
+def _as_modelled(objects: PoseObjects) -> PoseObjects:
+    """Returns objects with azimuth 0 where their models face."""
+    canonical = [_draw_canonical(name)[0] for name in objects.names]
+    azimuths = objects.azimuths + np.array(canonical)[:, np.newaxis]
+    return dataclasses.replace(objects, azimuths=azimuths % (2 * np.pi))
+
+
 class _Rendering:
     """Renders what is not cached, with a process for each core."""
 
@@ -380,10 +417,7 @@ class _Rendering:
         self, name: str, source: _Source, renderer: pose_renderer.Renderer
     ) -> dict[str, np.ndarray]:
         self._report()
-        # An object's images do not depend on which others there are.
-        digest = hashlib.sha256(name.encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(digest, "little"))
-        canonical = rng.uniform(0, 2 * np.pi)
+        canonical, rng = _draw_canonical(name)
         azimuths = rng.uniform(0, 2 * np.pi, self._renders)
         images = renderer.render(source.shape(), canonical + azimuths)
         return {"images": images, "azimuths": azimuths}
