@@ -6,6 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from experiments import pose_methods
+from tests.experiments import method_cases
 from tfmeta import layers
 
 _METHODS = pose_methods.methods(image_size=8, code_side=3, filters=4)
@@ -77,16 +78,11 @@ def _variational(learner):
 class MethodsTest(parameterized.TestCase):
     @parameterized.parameters(*_METHODS)
     def test_trains(self, name):
-        learner = _build(name, inner_steps=1)
-        before = [v.numpy() for v in learner.trainable_variables]
-        history = learner.fit(_episodes(), steps_per_epoch=3, verbose=0).history
-        self.assertTrue(np.isfinite(history["loss"]).all())
-        for variable, old in zip(
-            learner.trainable_variables, before, strict=True
-        ):
-            self.assertTrue((variable.numpy() != old).any(), variable.path)
-        self.assertEqual(
-            history["regularization"][-1] > 0, name in _REGULARIZED
+        method_cases.assert_trains(
+            self,
+            _build(name, inner_steps=1),
+            _episodes(),
+            regularized=name in _REGULARIZED,
         )
 
     @parameterized.parameters(*_GRADIENT_BASED)

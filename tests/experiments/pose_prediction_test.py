@@ -33,21 +33,6 @@ _SMALL = (
     "--inner_steps=1",
     "--test_inner_steps=2",
 )
-# Rises to one end and to one side.
-_WEDGE = """OFF
-5 6 0
--1 -0.3 0
-1 -0.3 0
-1 0.1 0
--1 0.4 0
--0.8 0.1 {height}
-4 0 3 2 1
-3 0 1 4
-3 1 2 4
-3 2 3 4
-3 3 0 4
-3 0 1 4
-"""
 
 
 class _FakeRenderer:
@@ -81,7 +66,9 @@ class CommandTest(parameterized.TestCase):
         self.out = folder / "run"
         self.cad = folder / "cad"
         for number in range(5):
-            self.write(f"car/{number}", _WEDGE.format(height=1 + number / 10))
+            self.write(
+                f"car/{number}", pose_cases.WEDGE.format(height=1 + number / 10)
+            )
         self.enter_context(flagsaver.flagsaver())
         self.enter_context(
             mock.patch.dict(
@@ -175,7 +162,7 @@ class WithoutRenderingTest(CommandTest):
             ),
         ):
             self.run_command(*argv, "--split_seed=1")
-        self.write("car/9", _WEDGE.format(height=2))
+        self.write("car/9", pose_cases.WEDGE.format(height=2))
         with (
             self.subTest("and one of other objects"),
             self.assertRaisesRegex(errors.InputError, "--cad was '5 o.* '6 o"),
@@ -242,7 +229,7 @@ class WithoutRenderingTest(CommandTest):
         with self.assertRaisesRegex(errors.InputError, "^cad: 1 of 5 .*car/2"):
             self.run_command()
         self.assertFalse(self.out.exists())
-        self.write("car/2", _WEDGE.format(height=2))
+        self.write("car/2", pose_cases.WEDGE.format(height=2))
         with mock.patch.object(
             _FakeRenderer,
             "render",

@@ -5,6 +5,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments import sinusoid_methods
+from tests.experiments import method_cases
 from tfmeta import layers, tasks
 
 _CNPS = [name for name in sinusoid_methods.METHODS if "cnp" in name]
@@ -38,17 +39,11 @@ def _decayed_layers(learner):
 class MethodsTest(parameterized.TestCase):
     @parameterized.parameters(*sinusoid_methods.METHODS)
     def test_trains(self, name):
-        learner = _build(name, inner_steps=1)
-        episodes = tasks.sample_sinusoids(shots=3, queries=4).batch(2)
-        before = [v.numpy() for v in learner.trainable_variables]
-        history = learner.fit(episodes, steps_per_epoch=3, verbose=0).history
-        self.assertTrue(np.isfinite(history["loss"]).all())
-        for variable, old in zip(
-            learner.trainable_variables, before, strict=True
-        ):
-            self.assertTrue((variable.numpy() != old).any(), variable.path)
-        self.assertEqual(
-            history["regularization"][-1] > 0, name in _REGULARIZED
+        method_cases.assert_trains(
+            self,
+            _build(name, inner_steps=1),
+            tasks.sample_sinusoids(shots=3, queries=4).batch(2),
+            regularized=name in _REGULARIZED,
         )
 
     @parameterized.parameters(*_MAMLS)

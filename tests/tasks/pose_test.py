@@ -14,23 +14,6 @@ from tfmeta.tasks import episodes, off_meshes, pose, pose_renderer
 
 TURN = 2 * np.pi
 
-# A wedge that lies on its long side and rises to one end: no symmetry about
-# the vertical.
-WEDGE = """OFF
-5 6 0
--1 -0.3 0
-1 -0.3 0
-1 0.1 0
--1 0.4 0
--0.8 0.1 {height}
-4 0 3 2 1
-3 0 1 4
-3 1 2 4
-3 2 3 4
-3 3 0 4
-3 0 1 4
-"""
-
 
 def coded_objects(num_objects, renders):
     """Objects whose images and azimuths tell their number and the object's."""
@@ -192,7 +175,9 @@ class LoadTest(parameterized.TestCase):
         self.cad = pathlib.Path(self.create_tempdir("cad").full_path)
         self.cache_dir = self.create_tempdir("cache").full_path
         for number in range(8):
-            self.write(f"car/{number}", WEDGE.format(height=1 + number / 10))
+            self.write(
+                f"car/{number}", pose_cases.WEDGE.format(height=1 + number / 10)
+            )
         self.write("bottle/1", "not for reading")
 
     def write(self, name, content):
@@ -294,8 +279,8 @@ class LoadWithoutRenderingTest(LoadTest):
     def test_only_what_changed_is_rendered(self):
         self.load()
         self.num_rendered()
-        self.write("car/3", WEDGE.format(height=0.7))
-        self.write("chair/1", WEDGE.format(height=0.8))
+        self.write("car/3", pose_cases.WEDGE.format(height=0.7))
+        self.write("chair/1", pose_cases.WEDGE.format(height=0.8))
         self.load()
         self.assertEqual(dict(FakeRenderer.rendered), {0.35: 1, 0.4: 1})
 
@@ -309,7 +294,7 @@ class LoadWithoutRenderingTest(LoadTest):
 
     def test_what_cannot_be_rendered_is_named_and_the_rest_is_kept(self):
         self.write("car/2", "OFF\n")
-        self.write("car/5", WEDGE.format(height=0.1))
+        self.write("car/5", pose_cases.WEDGE.format(height=0.1))
         with self.assertRaisesRegex(
             errors.InputError,
             r"^cad: 2 of 8 meshes cannot be rendered: car/2 \(expected the "
@@ -320,7 +305,7 @@ class LoadWithoutRenderingTest(LoadTest):
         self.load(exclude=["bottle", "car/2", "car/5"])
         self.assertEqual(self.num_rendered(), 0)
         for number in (2, 5):
-            self.write(f"car/{number}", WEDGE.format(height=2))
+            self.write(f"car/{number}", pose_cases.WEDGE.format(height=2))
         self.load()
         self.assertEqual(self.num_rendered(), 2)
 
@@ -401,10 +386,10 @@ class LoadTestWithRendering(LoadTest):
     def test_azimuths_are_by_how_much_objects_are_turned(self):
         # One shape for all, so that their canonical orientations show.
         for number in range(8):
-            self.write(f"car/{number}", WEDGE.format(height=0.8))
+            self.write(f"car/{number}", pose_cases.WEDGE.format(height=0.8))
         objects = self.load(image_size=48).meta_test
         mesh = pose_renderer.normalize(
-            off_meshes.parse_off(WEDGE.format(height=0.8).encode())
+            off_meshes.parse_off(pose_cases.WEDGE.format(height=0.8).encode())
         )
         angles = TURN * np.arange(180) / 180
         with pose_renderer.Renderer(48) as renderer:
