@@ -5,6 +5,9 @@ import pathlib
 from types import ModuleType
 from typing import Any
 
+# To tell methods apart by more than their color.
+MARKERS = "osv^D*PXhd"
+
 _COLORS = 64
 
 

@@ -84,7 +84,7 @@ def draw(rows: list[dict[str, Any]], file: pathlib.Path) -> None:
     figure, panels = pyplot.subplots(
         1, 2, figsize=(11, 4.5), sharey=True, layout="constrained"
     )
-    markers = itertools.cycle("osv^D*PXhd")
+    markers = itertools.cycle(drawing.MARKERS)
     marker_of = dict(zip(methods, markers, strict=False))
     for number, (axes, (*_, title)) in enumerate(
         zip(panels, _PANELS, strict=True)

@@ -29,10 +29,11 @@ from experiments import (
     learner_flags,
     learner_training,
     pose_methods,
+    pose_objects,
     pose_pictures,
     regression,
 )
-from tfmeta import tasks
+from tfmeta import learners, tasks
 from tfmeta.tasks import pose, pose_renderer
 
 _CAD = flags.DEFINE_string(
@@ -169,6 +170,16 @@ class Problem:
             seed=self._stream_seed("picture"),
         )
 
+    def errors_of_objects(self, learner: learners.Learner) -> dict[str, float]:
+        """Returns the error on each meta-test object."""
+        return pose_objects.mean_errors(
+            learner,
+            self.splits.meta_test,
+            shots=self.shots,
+            queries=self.queries,
+            seed=self._stream_seed("eval"),
+        )
+
     def _episodes(self, objects, stream, start=0):
         return tasks.sample_pose_episodes(
             objects,
@@ -237,16 +248,25 @@ def main() -> None:
             },
         },
         examine=lambda learner: {
-            "examples": pose_pictures.predict(learner, examples)
+            "examples": pose_pictures.predict(learner, examples),
+            "objects": problem.errors_of_objects(learner),
         },
     )
+    titles = {name: methods[name].title for name in run.outcomes}
     pose_pictures.draw(
         examples,
         {
-            methods[name].title: outcome["examples"]
+            titles[name]: outcome["examples"]
             for name, outcome in run.outcomes.items()
         },
         run.folder.path / "adapted.png",
+    )
+    pose_objects.draw(
+        {
+            titles[name]: outcome["objects"]
+            for name, outcome in run.outcomes.items()
+        },
+        run.folder.path / "objects.png",
     )
 
 

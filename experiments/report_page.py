@@ -32,6 +32,7 @@ _PICTURES = {
     "accuracy": "Scores of the methods",
     "curves": "Learning curves",
     "adapted": "Predictions before and after adaptation",
+    "objects": "Errors of each object",
     "conflicts": "Conflicts between the gradients of tasks during training",
     "cosines": "Which tasks conflict with which",
     "landscape": "The landscape of two tasks and the ways down it",

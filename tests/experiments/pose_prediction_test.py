@@ -136,7 +136,7 @@ class WithoutRenderingTest(CommandTest):
             for kind in ("", "_before_adaptation", "_with_other_support"):
                 self.assertGreater(row[f"mse{kind}"]["mean"], 0)
                 self.assertEqual(row[f"mse{kind}"]["tasks"], 4)
-        for name in ("curves.png", "adapted.png"):
+        for name in ("curves.png", "adapted.png", "objects.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
         # What is published where shows which run this was, not where it lay.
         self.assertNotIn(str(self.cad), json.dumps(results))

@@ -133,11 +133,10 @@ def load_pose(
     objects.
 
     Where azimuth 0 is, the paper and its code do not agree. The paper has an
-    unknown canonical orientation for each object: "random". Its code renders
-    the models as they are: "model". There all cars face the same way, and all
-    boats and buses as cars do, so that to recognize an object's class is
-    nearly to know its orientation, and much of a new object's can be told
-    without a support set.
+    unknown canonical orientation for each object: "random". Its code draws none
+    and renders the models as they are: "model". There all cars face the same
+    way, and boats and buses as they do, so that what is learned of an object
+    holds for its kin, and a support set has less to tell.
 
     Images are the same whatever the seed and `canonical`. They are rendered
     once and cached, an object at a time, so that a run that was stopped goes on
