@@ -57,8 +57,10 @@ EXPERIMENTS = {
             "pose_prediction",
             "The pose of objects",
             "A network that knows every training object by its looks tells "
-            "its pose without a support set, and errs on new objects. Less "
-            "error is better.",
+            "its pose without a support set, and errs on new objects. Azimuth "
+            "0 is an orientation drawn for each object or, as in the paper’s "
+            "code, where its model faces, the same way for a class. Less error "
+            "is better.",
         ),
         Chapter(
             report_checks.TRAGIC_TRIAD,
