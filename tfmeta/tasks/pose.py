@@ -133,7 +133,8 @@ def load_pose(
     objects.
 
     Where azimuth 0 is, the paper and its code do not agree. The paper has an
-    unknown canonical orientation for each object: "random". Its code draws none
+    unknown canonical orientation for each object: "random". Its code
+    (google-research, meta_learning_without_memorization/pose_data) draws none
     and renders the models as they are: "model". There all cars face the same
     way, and boats and buses as they do, so that what is learned of an object
     holds for its kin, and a support set has less to tell.
