@@ -56,12 +56,15 @@ def mean_errors(
 
 
 def draw(
-    mean_errors: Mapping[str, Mapping[str, float]], file: pathlib.Path
+    mean_errors: Mapping[str, Mapping[str, float]],
+    split: str,
+    file: pathlib.Path,
 ) -> None:
     """Draws the errors of each object, hardest first.
 
     Args:
         mean_errors: for each method's title those of its learner, by object.
+        split: what the objects are of.
         file: the picture to write.
     """
     pyplot = drawing.load_pyplot()
@@ -87,7 +90,10 @@ def draw(
             marker=marker,
             label=title,
         )
-    axes.set(xlabel="mean squared error after adaptation, (turn / 10)²")
+    axes.set(
+        title=f"{split} objects",
+        xlabel="mean squared error after adaptation, (turn / 10)²",
+    )
     axes.set_xlim(left=0)
     axes.grid(axis="y", linewidth=0.5)
     figure.legend(loc="outside lower center", ncols=2)

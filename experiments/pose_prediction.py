@@ -158,8 +158,7 @@ class Problem:
 
     def eval_episodes(self, split: str) -> tf.data.Dataset:
         """Returns the tasks to score on, of a split."""
-        of_splits = dict(zip(learner_training.SPLITS, self.splits, strict=True))
-        return self._episodes(of_splits[split], "eval")
+        return self._episodes(self._objects(split), "eval")
 
     def examples(self) -> list[pose_pictures.Example]:
         """Returns the tasks of the picture."""
@@ -170,15 +169,21 @@ class Problem:
             seed=self._stream_seed("picture"),
         )
 
-    def errors_of_objects(self, learner: learners.Learner) -> dict[str, float]:
-        """Returns the error on each meta-test object."""
+    def errors_of_objects(
+        self, learner: learners.Learner, split: str
+    ) -> dict[str, float]:
+        """Returns the error on each object of a split."""
         return pose_objects.mean_errors(
             learner,
-            self.splits.meta_test,
+            self._objects(split),
             shots=self.shots,
             queries=self.queries,
             seed=self._stream_seed("eval"),
         )
+
+    def _objects(self, split: str) -> tasks.PoseObjects:
+        of_splits = dict(zip(learner_training.SPLITS, self.splits, strict=True))
+        return of_splits[split]
 
     def _episodes(self, objects, stream, start=0):
         return tasks.sample_pose_episodes(
@@ -227,6 +232,8 @@ def main() -> None:
         seed=learner_flags.SEED.value,
     )
     examples = problem.examples()
+    # Not meta-test, where settings are chosen without it.
+    split = learner_flags.budget().eval_splits[-1]
     run = regression.run(
         experiment,
         problem,
@@ -249,7 +256,7 @@ def main() -> None:
         },
         examine=lambda learner: {
             "examples": pose_pictures.predict(learner, examples),
-            "objects": problem.errors_of_objects(learner),
+            "objects": problem.errors_of_objects(learner, split),
         },
     )
     titles = {name: methods[name].title for name in run.outcomes}
@@ -266,6 +273,7 @@ def main() -> None:
             titles[name]: outcome["objects"]
             for name, outcome in run.outcomes.items()
         },
+        split,
         run.folder.path / "objects.png",
     )
 

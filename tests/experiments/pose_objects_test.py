@@ -57,6 +57,7 @@ class PoseObjectsTest(absltest.TestCase):
                 "MAML": {"car/1": 2.0, "sofa/2": 1.0},
                 "CNP": {"car/1": 12.0, "sofa/2": 5.0},
             },
+            "meta-test",
             file,
         )
         self.assertGreater(file.stat().st_size, 1000)

@@ -216,6 +216,15 @@ class WithoutRenderingTest(CommandTest):
             self.run_command(*argv)
         self.assertFalse(self.out.exists())
 
+    def test_objects_are_those_of_the_last_split_evaluated(self):
+        for split, number in (("meta-validation", 1), ("meta-test", 2)):
+            out = self.out.with_name(split)
+            self.run_command(
+                "--methods=cnp", f"--eval_splits=meta-train,{split}", out=out
+            )
+            outcome = json.loads((out / "cnp" / "outcome.json").read_text())
+            self.assertLen(outcome["objects"], number)
+
     def test_mistakes_in_flags_are_told_before_anything_is_rendered(self):
         with (
             mock.patch.object(_FakeRenderer, "render") as render,
