@@ -182,9 +182,10 @@ class WithoutRenderingTest(CommandTest):
             mock.patch.object(pose_prediction.regression, "run")
         )
         run.return_value.outcomes = {}
-        self.enter_context(
-            mock.patch.object(pose_prediction.pose_pictures, "draw")
-        )
+        for drawing in ("pose_pictures", "pose_objects"):
+            self.enter_context(
+                mock.patch.object(getattr(pose_prediction, drawing), "draw")
+            )
         composed = ("--cad=", "--meta_validation_objects=40")
         for argv, dataset, figures in (
             (["--canonical=random"], "cad", False),
