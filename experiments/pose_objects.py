@@ -13,11 +13,10 @@ from tfmeta.tasks import pose
 # Of each object.
 _TASKS = 10
 
-# What can be told of an object without knowing it: of one whose two ends look
-# alike the two azimuths half a turn apart, of whose mean the error is this; and
-# of any object the mean of all azimuths.
+# The least error there can be where an object looks the same from both ends:
+# that of the mean of two azimuths half a turn apart; and that of the mean of all.
 REFERENCES = {
-    "best if both ends look alike": (pose.FULL_TURN / 4) ** 2,
+    "best if both ends look the same": (pose.FULL_TURN / 4) ** 2,
     "predicting the mean": pose.FULL_TURN**2 / 12,
 }
 
@@ -56,21 +55,21 @@ def mean_errors(
 
 
 def draw(
-    mean_errors: Mapping[str, Mapping[str, float]],
+    errors: Mapping[str, Mapping[str, float]],
     split: str,
     file: pathlib.Path,
 ) -> None:
     """Draws the errors of each object, hardest first.
 
     Args:
-        mean_errors: for each method's title those of its learner, by object.
+        errors: for each method's title those of its learner, by object.
         split: what the objects are of.
         file: the picture to write.
     """
     pyplot = drawing.load_pyplot()
     means = {
-        name: np.mean([of_method[name] for of_method in mean_errors.values()])
-        for name in next(iter(mean_errors.values()))
+        name: np.mean([of_method[name] for of_method in errors.values()])
+        for name in next(iter(errors.values()))
     }
     names = sorted(means, key=means.__getitem__)
     figure, axes = pyplot.subplots(
@@ -81,7 +80,7 @@ def draw(
     ):
         axes.axvline(reference, color="#808080", linestyle=style, label=title)
     for (title, of_method), marker in zip(
-        mean_errors.items(), itertools.cycle(drawing.MARKERS), strict=False
+        errors.items(), itertools.cycle(drawing.MARKERS), strict=False
     ):
         axes.plot(
             [of_method[name] for name in names],

@@ -259,20 +259,16 @@ def main() -> None:
             "objects": problem.errors_of_objects(learner, split),
         },
     )
-    titles = {name: methods[name].title for name in run.outcomes}
+    found = {
+        methods[name].title: outcome for name, outcome in run.outcomes.items()
+    }
     pose_pictures.draw(
         examples,
-        {
-            titles[name]: outcome["examples"]
-            for name, outcome in run.outcomes.items()
-        },
+        {title: outcome["examples"] for title, outcome in found.items()},
         run.folder.path / "adapted.png",
     )
     pose_objects.draw(
-        {
-            titles[name]: outcome["objects"]
-            for name, outcome in run.outcomes.items()
-        },
+        {title: outcome["objects"] for title, outcome in found.items()},
         split,
         run.folder.path / "objects.png",
     )
