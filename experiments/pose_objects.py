@@ -14,7 +14,8 @@ from tfmeta.tasks import pose
 _TASKS = 10
 
 # The least error there can be where an object looks the same from both ends:
-# that of the mean of two azimuths half a turn apart; and that of the mean of all.
+# that of the mean of two azimuths half a turn apart; and that of the mean of
+# all azimuths.
 REFERENCES = {
     "best if both ends look the same": (pose.FULL_TURN / 4) ** 2,
     "predicting the mean": pose.FULL_TURN**2 / 12,
