@@ -21,7 +21,7 @@ from absl import flags
 
 from experiments import cli
 from tfmeta import errors
-from tfmeta.tasks import image_classes, image_folder
+from tfmeta.tasks.images import image_classes, image_folder
 
 _LEARNER = flags.DEFINE_string(
     "learner",

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import drawing
 from tfmeta import learners, tasks, training
-from tfmeta.tasks import pose
+from tfmeta.tasks.poses import pose
 
 # Of each object.
 _TASKS = 10

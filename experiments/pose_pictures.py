@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import drawing
 from tfmeta import learners, tasks
-from tfmeta.tasks import pose
+from tfmeta.tasks.poses import pose
 
 _OBJECTS = 3
 # Of each object's queries.

@@ -34,7 +34,7 @@ from experiments import (
     regression,
 )
 from tfmeta import learners, tasks
-from tfmeta.tasks import pose, pose_renderer
+from tfmeta.tasks.poses import pose, rendering
 
 _CAD = flags.DEFINE_string(
     "cad",
@@ -45,7 +45,7 @@ _CAD = flags.DEFINE_string(
 _BACKEND = flags.DEFINE_enum(
     "backend",
     None,
-    list(pose_renderer.BACKENDS),
+    list(rendering.BACKENDS),
     "What MuJoCo renders through; by default what is there.",
 )
 _IMAGE_SIZE = flags.DEFINE_integer(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfmeta.tasks import image_classes, task_splits
+from tfmeta.tasks.images import image_classes, task_splits
 
 
 def small_splits(tasks=3, classes=2, side=8):

@@ -16,7 +16,7 @@ from experiments import (
     run_folder,
 )
 from tests.experiments import killed_runs, multitask_cases
-from tfmeta.tasks import image_classes, task_splits
+from tfmeta.tasks.images import image_classes, task_splits
 
 
 def setUpModule():

@@ -12,9 +12,9 @@ from absl.testing import absltest, flagsaver, parameterized
 
 from experiments import pose_prediction
 from tests.experiments import killed_runs
-from tests.tasks import pose_cases
+from tests.tasks.poses import pose_cases
 from tfmeta import errors, tasks
-from tfmeta.tasks import pose, pose_renderer
+from tfmeta.tasks.poses import pose, rendering
 from tfmeta.training import checkpoints
 
 _SMALL = (
@@ -120,9 +120,7 @@ class WithoutRenderingTest(CommandTest):
             ("Renderer", _FakeRenderer),
             ("mujoco_version", lambda: "3.0"),
         ):
-            self.enter_context(
-                mock.patch.object(pose_renderer, name, replacement)
-            )
+            self.enter_context(mock.patch.object(rendering, name, replacement))
 
     def test_a_run_leaves_everything(self):
         argv = ("--methods=control,cnp", "--shots=3")
@@ -254,9 +252,7 @@ class MissingLibraryTest(CommandTest):
     def test_is_named_with_its_package(self):
         with (
             mock.patch("ctypes.util.find_library", return_value=None),
-            mock.patch.object(
-                pose_renderer, "mujoco_version", return_value="3.0"
-            ),
+            mock.patch.object(rendering, "mujoco_version", return_value="3.0"),
             self.assertRaisesRegex(
                 errors.InputError, "apt-get install libosmesa6"
             ),

@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.layers import memory_augmented
+from tfmeta.layers.recurrent import memory_augmented
 from tfmeta.learners import recurrent
 from tfmeta.networks import recurrent as recurrent_networks
 

@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 
 from tfmeta import errors
 from tfmeta.multitask import image_batches
-from tfmeta.tasks import image_classes
+from tfmeta.tasks.images import image_classes
 
 
 def _classes(sizes, first):

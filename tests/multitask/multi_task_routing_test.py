@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta.layers import routing
+from tfmeta.layers.sharing import routing
 from tfmeta.multitask import multi_task_model
 from tfmeta.networks import perceptron, sharing
 from tfmeta.networks import routing as routing_builder

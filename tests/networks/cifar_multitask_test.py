@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.layers import routing
+from tfmeta.layers.sharing import routing
 from tfmeta.networks import cifar_multitask, sharing
 
 _TASKS = ("fish", "flowers", "trees")

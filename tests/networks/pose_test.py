@@ -7,13 +7,13 @@ import numpy as np
 from absl.testing import absltest
 
 from tfmeta import errors
-from tfmeta.layers import conv_variational, dense_variational
+from tfmeta.layers.variational import conv, dense
 from tfmeta.learners import maml
 from tfmeta.networks import pose
 
 _VARIATIONAL = {
-    "convolution": conv_variational.Conv2DReparameterization,
-    "dense": dense_variational.DenseReparameterization,
+    "convolution": conv.Conv2DReparameterization,
+    "dense": dense.DenseReparameterization,
 }
 # Kernels of the encoder; the paper's has 8x8x64 = 4096 features.
 _ENCODER = 9 * (32 + 32 * 48 + 48 * 64) + 4096 * 196

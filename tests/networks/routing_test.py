@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from tfmeta import errors
-from tfmeta.layers import routing
+from tfmeta.layers.sharing import routing
 from tfmeta.networks import perceptron, sharing
 from tfmeta.networks import routing as routing_builder
 

@@ -3,7 +3,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.tasks import episodes, sinusoid
+from tfmeta.tasks import sinusoid
+from tfmeta.tasks.images import episodes
 
 
 def take(count, **arguments):

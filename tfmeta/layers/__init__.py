@@ -1,35 +1,39 @@
 """Layers: posteriors, task normalization, and what tasks share."""
 
-from tfmeta.layers.conv_variational import (
+from tfmeta.layers.normalization.task_normalization import (
+    TaskBatchNormalization,
+    TaskLayerNormalization,
+)
+from tfmeta.layers.recurrent.memory_augmented import MemoryAugmentedCell
+from tfmeta.layers.sharing.cross_stitch import CrossStitch
+from tfmeta.layers.sharing.film import FiLM
+from tfmeta.layers.sharing.relation import RelatedDense
+from tfmeta.layers.sharing.routing import RoutedDense, Router
+from tfmeta.layers.sharing.sluice import (
+    LayerMixture,
+    OrthogonalSubspaces,
+    SluiceUnit,
+)
+from tfmeta.layers.sharing.task_attention import TaskAttention
+from tfmeta.layers.variational.base import VariationalLayer
+from tfmeta.layers.variational.conv import (
     Conv2DFlipout,
     Conv2DReparameterization,
     Convolution2DFlipout,
     Convolution2DReparameterization,
 )
-from tfmeta.layers.cross_stitch import CrossStitch
-from tfmeta.layers.dense_variational import (
+from tfmeta.layers.variational.dense import (
     DenseFlipout,
     DenseLocalReparameterization,
     DenseReparameterization,
 )
-from tfmeta.layers.film import FiLM
-from tfmeta.layers.learned_prior import LearnedNormalPrior
-from tfmeta.layers.memory_augmented import MemoryAugmentedCell
-from tfmeta.layers.posteriors import KLDivergence, MeanFieldNormal, NormalPrior
-from tfmeta.layers.relation import RelatedDense
-from tfmeta.layers.routing import RoutedDense, Router
-from tfmeta.layers.sluice import (
-    LayerMixture,
-    OrthogonalSubspaces,
-    SluiceUnit,
+from tfmeta.layers.variational.learned_prior import LearnedNormalPrior
+from tfmeta.layers.variational.posteriors import (
+    KLDivergence,
+    MeanFieldNormal,
+    NormalPrior,
 )
-from tfmeta.layers.stochastic_bottleneck import StochasticBottleneck
-from tfmeta.layers.task_attention import TaskAttention
-from tfmeta.layers.task_normalization import (
-    TaskBatchNormalization,
-    TaskLayerNormalization,
-)
-from tfmeta.layers.variational import VariationalLayer
+from tfmeta.layers.variational.stochastic_bottleneck import StochasticBottleneck
 
 __all__ = [
     "Conv2DFlipout",

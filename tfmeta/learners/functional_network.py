@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.layers import estimators
+from tfmeta.layers.variational import estimators
 
 POSTERIOR_DRAWS = ("task", "meta_batch", "call")
 

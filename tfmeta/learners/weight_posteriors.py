@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tfmeta.layers import variational
+from tfmeta.layers.variational import base
 
 
 class SharedWeights(NamedTuple):
@@ -52,7 +52,7 @@ class WeightPosteriors:
         self._layers = [
             layer
             for layer in network._flatten_layers()
-            if isinstance(layer, variational.VariationalLayer)
+            if isinstance(layer, base.VariationalLayer)
             and adapted_ids.isdisjoint(map(id, layer.distribution_variables))
             and _is_made_of_tensors(layer.posteriors())
         ]

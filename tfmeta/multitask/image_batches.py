@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.multitask import task_data
-from tfmeta.tasks import image_classes
+from tfmeta.tasks.images import image_classes
 
 Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

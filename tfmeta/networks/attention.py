@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 
 from tfmeta import errors
-from tfmeta.layers import task_attention
+from tfmeta.layers.sharing import task_attention
 
 # The encoder of SegNet, which is VGG-16's.
 _SEGNET = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from tfmeta import errors
-from tfmeta.layers import cross_stitch, routing, task_normalization
+from tfmeta.layers.normalization import task_normalization
+from tfmeta.layers.sharing import cross_stitch, routing
 from tfmeta.networks import routing as routing_builder
 from tfmeta.networks import sharing
 

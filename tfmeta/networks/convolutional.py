@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from tfmeta.layers import task_normalization
+from tfmeta.layers.normalization import task_normalization
 
 # Without the bias, which the normalization would cancel.
 _CONVOLUTION = functools.partial(keras.layers.Conv2D, use_bias=False)

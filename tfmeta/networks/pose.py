@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from tfmeta import errors
-from tfmeta.layers import task_normalization
+from tfmeta.layers.normalization import task_normalization
 
 _LayerFactory = Callable[..., keras.Layer]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from tfmeta import errors
-from tfmeta.layers import routing
+from tfmeta.layers.sharing import routing
 from tfmeta.networks import sharing
 
 

@@ -48,8 +48,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.layers import lazy_distributions as tfd
-from tfmeta.layers import variational
+from tfmeta.layers.variational import base
+from tfmeta.layers.variational import lazy_distributions as tfd
 
 
 class PosteriorDivergence(NamedTuple):
@@ -161,7 +161,7 @@ def posterior_divergence(network: keras.Model) -> PosteriorDivergence:
     count = 0
     own: set[int] = set()
     for layer in network._flatten_layers():
-        if not isinstance(layer, variational.VariationalLayer):
+        if not isinstance(layer, base.VariationalLayer):
             continue
         for weight, posterior in layer.posteriors().items():
             with tf.GradientTape() as tape:

@@ -7,26 +7,26 @@ are `PoseObjects`, whose pose `sample_pose_episodes` asks for. Tasks with images
 of their own, to be learned together, are `TaskSplits`.
 """
 
-from tfmeta.tasks.cifar100 import load_cifar100
-from tfmeta.tasks.episodes import CONSTRUCTIONS, Episode, sample_episodes
-from tfmeta.tasks.glyph_tasks import load_glyph_tasks
-from tfmeta.tasks.glyphs import load_glyphs
-from tfmeta.tasks.image_classes import ImageClasses, Splits
-from tfmeta.tasks.image_folder import (
+from tfmeta.tasks.images.cifar100 import load_cifar100
+from tfmeta.tasks.images.episodes import CONSTRUCTIONS, Episode, sample_episodes
+from tfmeta.tasks.images.glyph_tasks import load_glyph_tasks
+from tfmeta.tasks.images.glyphs import load_glyphs
+from tfmeta.tasks.images.image_classes import ImageClasses, Splits
+from tfmeta.tasks.images.image_folder import (
     list_images,
     load_image_folder,
     load_images,
 )
-from tfmeta.tasks.omniglot import SPLITS as OMNIGLOT_SPLITS
-from tfmeta.tasks.omniglot import load_omniglot
-from tfmeta.tasks.pose import (
+from tfmeta.tasks.images.omniglot import SPLITS as OMNIGLOT_SPLITS
+from tfmeta.tasks.images.omniglot import load_omniglot
+from tfmeta.tasks.images.task_splits import TaskSplits
+from tfmeta.tasks.poses.pose import (
     PoseObjects,
     PoseSplits,
     load_pose,
     sample_pose_episodes,
 )
 from tfmeta.tasks.sinusoid import sample_sinusoids
-from tfmeta.tasks.task_splits import TaskSplits
 
 __all__ = [
     "CONSTRUCTIONS",

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.tasks import arguments, episodes
+from tfmeta.tasks import arguments
+from tfmeta.tasks.images import episodes
 
 NUM_IDS = 20
 # Input `[x, one-hot id]`.

@@ -1,0 +1,293 @@
+"""Routers and routed layers: decisions, the policy learner, saving."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from tfmeta import errors
+from tfmeta.layers.sharing import routing
+
+_TASKS = ("a", "b")
+# What is routed, which a table does not look at.
+_ROUTED = np.zeros((4, 1), np.float32)
+
+
+def _router(depth=2, blocks=3, **kwargs):
+    router = routing.Router(_TASKS, depth, blocks, seed=1, **kwargs)
+    router.build()
+    return router
+
+
+def _numbers(decisions):
+    return [int(decision) for decision in decisions]
+
+
+def _project(values, minimum):
+    """Projects to the simplex by bisection."""
+    low, high = values.min() - 2, values.max() + 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        if np.maximum(values - middle, minimum).sum() > 1:
+            low = middle
+        else:
+            high = middle
+    return np.maximum(values - low, minimum)
+
+
+class SimplexTest(parameterized.TestCase):
+    @parameterized.product(
+        size=(1, 2, 20), minimum=(0.0, 0.01), scale=(1e-3, 1.0, 100.0)
+    )
+    def test_is_the_nearest_distribution(self, size, minimum, scale):
+        values = scale * np.random.default_rng(0).normal(size=(30, size))
+        projected = routing.project_to_simplex(
+            tf.constant(values), minimum
+        ).numpy()
+        np.testing.assert_allclose(projected.sum(-1), 1, rtol=1e-9)
+        self.assertGreaterEqual(projected.min(), minimum - 1e-12)
+        for row, given in zip(projected, values, strict=True):
+            np.testing.assert_allclose(row, _project(given, minimum), atol=1e-9)
+
+    def test_leaves_distributions_alone(self):
+        rows = np.random.default_rng(0).dirichlet(np.ones(5), 10)
+        np.testing.assert_allclose(
+            routing.project_to_simplex(tf.constant(rows)), rows, rtol=1e-9
+        )
+
+
+class DecisionsTest(absltest.TestCase):
+    def test_are_drawn_from_the_policy_in_training(self):
+        router = _router(depth=2, blocks=3)
+        policy = np.array([[0.7, 0.0, 0.3], [0.1, 0.6, 0.3]])
+        policies = np.full((2, 2, 3), 1 / 3)
+        policies[1] = policy
+        router.policies.assign(policies)
+        draw = tf.function(lambda: router(_ROUTED, task="b", training=True))
+        counts, draws = np.zeros((2, 3)), 2000
+        for _ in range(draws):
+            for depth, decision in enumerate(draw()):
+                counts[depth, int(decision)] += 1
+        np.testing.assert_array_less(
+            np.abs(counts / draws - policy), 5 * 0.5 / np.sqrt(draws)
+        )
+        self.assertEqual(counts[0, 1], 0)
+
+    def test_are_the_likeliest_at_inference(self):
+        router = _router()
+        router.policies.assign(
+            [[[0.1, 0.2, 0.7], [0.4, 0.3, 0.3]], [[0.2, 0.5, 0.3]] * 2]
+        )
+        state = router.seed_generator.state.numpy()
+        self.assertEqual(_numbers(router(_ROUTED, task="a")), [2, 0])
+        self.assertEqual(_numbers(router(_ROUTED, task="b")), [1, 1])
+        np.testing.assert_array_equal(router.seed_generator.state, state)
+
+    def test_of_training_are_remembered_by_task(self):
+        router = _router(depth=4, blocks=5)
+        first = _numbers(router(_ROUTED, task="a", training=True))
+        second = _numbers(router(_ROUTED, task="b", training=True))
+        router(_ROUTED, task="a")
+        self.assertEqual(_numbers(router.last_decisions("a")), first)
+        self.assertEqual(_numbers(router.last_decisions("b")), second)
+
+    def test_a_seed_fixes_them(self):
+        draws = [
+            [
+                _numbers(router(_ROUTED, task="a", training=True))
+                for _ in range(9)
+            ]
+            for router in (_router(), _router())
+        ]
+        self.assertEqual(*draws)
+        self.assertGreater(len({tuple(draw) for draw in draws[0]}), 3)
+
+
+class WeightedPolicyLearnerTest(parameterized.TestCase):
+    def test_one_step_by_hand(self):
+        router = _router(
+            learning_rate=0.1,
+            collaboration=0.5,
+            average_rate=0.25,
+            min_probability=0.0,
+        )
+        policies = np.array(
+            [[[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]], [[0.1, 0.1, 0.8]] * 2]
+        )
+        router.policies.assign(policies)
+        router.average_returns.assign([[0.2, 0.9], [0.0, 0.0]])
+        router.update_policies("a", [1, 2], [1.0, 1.0, -1.0, 1.0])
+        # Usage of the blocks, averaged over both tasks: .2 and .7.
+        returns = np.array([0.5 + 0.5 * (0.2 + 0.7), 0.5 + 0.5 * 0.7])
+        # .95 is above its average, .85 below.
+        steps = [0.1 * 0.75 * (1 - 0.3), 0.1 * -0.05 * 0.6]
+        expected = policies.copy()
+        expected[0, 0] += np.array([-0.5, 1.0, -0.5]) * steps[0] * 2 / 3
+        expected[0, 1] += np.array([-0.5, -0.5, 1.0]) * steps[1] * 2 / 3
+        np.testing.assert_allclose(router.policies, expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            router.average_returns,
+            [0.75 * np.array([0.2, 0.9]) + 0.25 * returns, [0, 0]],
+            rtol=1e-5,
+            atol=1e-7,
+        )
+
+    @parameterized.named_parameters(
+        ("certain_rewards", lambda rng, good: good),
+        (
+            "noisy_rewards",
+            # Right 80% of the time, or 40%, in a batch of 8.
+            lambda rng, good: rng.choice(
+                [1.0, -1.0], 8, p=[0.8, 0.2] if good > 0 else [0.4, 0.6]
+            ),
+        ),
+    )
+    def test_learns_the_best_arm_of_a_bandit(self, reward):
+        best = {"a": [4, 0, 2], "b": [1, 3, 2]}
+        router = _router(depth=3, blocks=5)
+        rng = np.random.default_rng(0)
+
+        @tf.function
+        def draw(task):
+            return router(_ROUTED, task=task, training=True)
+
+        update = tf.function(
+            lambda task, rewards: router.update_policies(
+                task, router.last_decisions(task), rewards
+            )
+        )
+        for _ in range(1500):
+            for task, arms in best.items():
+                # The reward is of all decisions together: each agent sees that
+                # of the others as noise.
+                right = np.mean(np.equal(_numbers(draw(task)), arms))
+                rewards = np.mean(reward(rng, 2 * right - 1))
+                update(task, tf.constant(rewards, tf.float32))
+        for task, arms in best.items():
+            self.assertEqual(_numbers(router(_ROUTED, task=task)), arms)
+        chosen = [
+            router.policies[index, depth, arm]
+            for index, arms in enumerate(best.values())
+            for depth, arm in enumerate(arms)
+        ]
+        self.assertGreater(np.min(chosen), 0.5)
+
+    def test_policies_stay_distributions(self):
+        router = _router(depth=2, blocks=4, learning_rate=10.0)
+        rng = np.random.default_rng(0)
+        for _ in range(50):
+            router.update_policies(
+                rng.choice(_TASKS), rng.integers(0, 4, 2), rng.normal(0, 5, 3)
+            )
+            rows = router.policies.numpy()
+            np.testing.assert_allclose(rows.sum(-1), 1, rtol=1e-5)
+            self.assertGreaterEqual(rows.min(), 1e-3 - 1e-7)
+        self.assertGreater(rows.max(), 0.9)
+
+    def test_collaboration_draws_agents_to_one_block(self):
+        """Without any reward for the task, they agree on what is used."""
+        used = {}
+        for collaboration in (0.0, 1.0):
+            router = _router(blocks=4, collaboration=collaboration)
+            start = np.full((2, 2, 4), 0.2)
+            start[..., 2] = 0.4
+            router.policies.assign(start)
+
+            @tf.function
+            def step(router=router):
+                for task in _TASKS:
+                    decisions = router(_ROUTED, task=task, training=True)
+                    router.update_policies(task, decisions, 0.0)
+
+            for _ in range(1000):
+                step()
+            used[collaboration] = router.policies[..., 2].numpy().min()
+        self.assertAlmostEqual(used[0.0], 0.4, places=5)
+        self.assertGreater(used[1.0], 0.7)
+
+    @parameterized.parameters(
+        ({"tasks": []}, "tasks="),
+        ({"depth": 0}, "depth=0"),
+        ({"blocks": 0}, "blocks=0"),
+        ({"learning_rate": 0.0}, "learning_rate=0"),
+        ({"collaboration": 1.1}, "collaboration=1.1"),
+        ({"average_rate": 0.0}, "average_rate=0"),
+        ({"min_probability": 0.4}, "min_probability=0.4"),
+    )
+    def test_bad_arguments_are_refused(self, arguments, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            routing.Router(
+                **{"tasks": _TASKS, "depth": 1, "blocks": 3, **arguments}
+            )
+
+    def test_unknown_tasks_are_refused(self):
+        router = _router()
+        for call in (
+            lambda: router(_ROUTED, task="c"),
+            lambda: router.last_decisions("c"),
+            lambda: router.update_policies("c", [0, 0], 1.0),
+        ):
+            with self.assertRaisesRegex(errors.InputError, "task='c'"):
+                call()
+
+
+class RoutedDenseTest(absltest.TestCase):
+    def test_is_the_block_that_is_chosen(self):
+        keras.utils.set_random_seed(0)
+        layer = routing.RoutedDense(4, 3, activation="tanh")
+        inputs = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+        layer(inputs, tf.constant(0))
+        layer.biases.assign(np.random.default_rng(1).normal(size=(3, 4)))
+        for block in range(3):
+            dense = keras.layers.Dense(4, activation="tanh")
+            dense.build((None, 5))
+            dense.set_weights([layer.kernels[block], layer.biases[block]])
+            np.testing.assert_allclose(
+                layer(inputs, tf.constant(block)), dense(inputs), rtol=1e-5
+            )
+
+    def test_blocks_start_apart_and_in_the_scale_of_one_layer(self):
+        keras.utils.set_random_seed(0)
+        layer = routing.RoutedDense(200, 3)
+        layer.build((None, 300))
+        kernels = layer.kernels.numpy()
+        np.testing.assert_allclose(
+            kernels.std((1, 2)), np.sqrt(2 / 500), rtol=0.02
+        )
+        self.assertGreater(np.abs(kernels[0] - kernels[1]).max(), 0.01)
+
+    def test_only_the_chosen_block_has_a_gradient(self):
+        layer = routing.RoutedDense(4, 3)
+        inputs = tf.ones((6, 5))
+        layer(inputs, tf.constant(0))
+
+        @tf.function
+        def gradients(decision):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer(inputs, decision) ** 2)
+            return [
+                tf.convert_to_tensor(gradient)
+                for gradient in tape.gradient(loss, layer.trainable_weights)
+            ]
+
+        for gradient in gradients(tf.constant(1)):
+            self.assertGreater(np.abs(gradient[1]).max(), 0)
+            np.testing.assert_array_equal(gradient[0], 0)
+            np.testing.assert_array_equal(gradient[2], 0)
+
+    def test_mixed_precision_computes_in_half(self):
+        layer = routing.RoutedDense(4, 3, dtype="mixed_bfloat16")
+        self.assertEqual(
+            layer(np.ones((2, 5)), tf.constant(1)).dtype, tf.bfloat16
+        )
+        self.assertEqual(layer.kernels.dtype, "float32")
+
+    def test_bad_arguments_are_refused(self):
+        with self.assertRaisesRegex(errors.InputError, "units=0"):
+            routing.RoutedDense(0, 1)
+        with self.assertRaisesRegex(errors.InputError, "blocks=-1"):
+            routing.RoutedDense(1, -1)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,1 @@
+"""Normalization that knows tasks apart."""

@@ -1,0 +1,1 @@
+"""Layers by which tasks share a network."""
