@@ -1,0 +1,443 @@
+"""What an experiment is.
+
+An `Experiment` is a description: of what it asks, the methods that it compares,
+its problem, how it trains, what it measures, and what its tables and pictures
+show. `run.command` makes flags of it and runs it; the report reads it.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from experiments.run import rows
+from experiments.run.settings import Setting
+from tfmeta import multitask, optimizers
+
+# By name, what a method has, or what a command line asks for.
+Values = Mapping[str, Any]
+# What came of training and scoring a method, as JSON holds it: `"scores"`, for
+# each split the estimates of metrics by name; `"metrics"`, likewise estimates
+# that hold for all splits; `"curve"`, one dict an epoch with its `"step"`;
+# `"seconds"`; `"notes"`, see `rows.Row`; and what `Experiment.examine` adds.
+Outcome = dict[str, Any]
+
+
+class Problem(Protocol):
+    """What is to be learned: the data, as loaded."""
+
+    @property
+    def values(self) -> Values:
+        """What was asked for, with what the data says of it in its place."""
+
+    @property
+    def summary(self) -> str:
+        """What a run prints of it; empty for nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A method that an experiment compares.
+
+    Attributes:
+        title: what it is, in a few words.
+        build: `(settings, problem, seed)` to a model that is not compiled. The
+            seed fixes the model's own draws; the weights' are Keras'.
+        settings: all that can be set of it, with its defaults. A default may be
+            a function of the settings before it. A flag for a setting that is
+            not here leaves the method as it is.
+        aggregator: the class of the optimizer that combines the gradients of
+            tasks; None for their plain mean or sum.
+        weighting: from a seed to what weights the losses of tasks; None for
+            nothing.
+    """
+
+    title: str
+    build: Callable[[Values, Any, int], Any]
+    settings: Values
+    aggregator: type[optimizers.TaskGradientOptimizer] | None = None
+    weighting: Callable[[int], multitask.weightings.Weighting] | None = None
+
+    def set(self, given: Values) -> dict[str, Any]:
+        """Returns its settings: what is given of them, or else its defaults.
+
+        Args:
+            given: values by name; None is not given.
+        """
+        found: dict[str, Any] = {}
+        for name, default in self.settings.items():
+            value = given.get(name)
+            if value is None:
+                value = default(found) if callable(default) else default
+            found[name] = value
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """Something that is measured.
+
+    Attributes:
+        name: its key in a row's `metrics`.
+        title: what it is, with its unit.
+        factor: what to multiply it with to get that unit.
+        decimals: how many to show.
+        sign: 1 if more is better, -1 if less is, 0 if neither.
+    """
+
+    name: str
+    title: str
+    factor: float = 1.0
+    decimals: int = 3
+    sign: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A paper's figure.
+
+    Attributes:
+        method: of which method.
+        problem: on which problem: what a row's `problem` must hold.
+        mean: the figure, in the unit of the experiment's first metric.
+        std: its standard deviation, where it is known.
+        split: what it was scored on.
+    """
+
+    method: str
+    problem: Values
+    mean: float
+    std: float | None = None
+    split: str = "meta-test"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trait:
+    """A value that tells one problem of an experiment from another.
+
+    Attributes:
+        name: its key in a row's `problem`.
+        title: how it reads, with `{}` for the value; empty if it is not read.
+        titles: how single values read, where not as they are.
+        is_size: whether it is the size of a task, as ways and shots are.
+    """
+
+    name: str
+    title: str = "{}"
+    titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    is_size: bool = False
+
+    def read(self, value: Any) -> str:
+        """Returns how a value reads."""
+        return self.title.format(self.titles.get(value, value))
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table of methods.
+
+    Attributes:
+        title: its title.
+        value: a metric's name, or that of a setting or of a value of the
+            budget. Of a metric of parts, `accuracy/`, the parts' range.
+        splits: of which splits the metric is taken; of any if empty.
+        show: what is shown of the metric: `"spread"`, mean and standard
+            deviation over seeds; `"seeds"`, each seed's with its interval;
+            `"paper"`, the figure published for it; `"range"`, the least and the
+            greatest part; `"setting"`, no metric but a setting.
+        is_result: whether the reader looks here first.
+    """
+
+    title: str
+    value: str
+    splits: tuple[str, ...] = ()
+    show: str = "spread"
+    is_result: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """How long to train, and what to evaluate on.
+
+    Attributes:
+        steps: steps of the optimizer.
+        steps_per_epoch: of them between two checkpoints and validations.
+        batch_size: tasks in a step of a meta-learner, or examples of each task
+            in a step of a model of several tasks.
+        eval_splits: the splits to evaluate on.
+        eval_tasks: tasks of each to evaluate on, 0 for all that there is.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    eval_splits: tuple[str, ...]
+    eval_tasks: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A method of a run, to be trained and scored.
+
+    Attributes:
+        method: the method.
+        settings: its settings, see `Method.set`.
+        problem: what to train it on.
+        budget: how long.
+        seed: fixes data, weights and draws.
+        folder: where checkpoints, logs and the model go.
+    """
+
+    method: Method
+    settings: Values
+    problem: Any
+    budget: Budget
+    seed: int
+    folder: pathlib.Path
+
+
+class Trainer(Protocol):
+    """How methods of a kind are trained and scored."""
+
+    def run(self, job: Job) -> Outcome:
+        """Trains and scores a method, or takes up where it stopped.
+
+        Raises:
+            DivergenceError: if the loss becomes NaN.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What came of a run, for its pictures and its table.
+
+    Attributes:
+        experiment: what was run.
+        problem: on what.
+        rows: the rows of `results.json`.
+        outcomes: for each method what its training and scoring gave.
+        folder: where it is.
+    """
+
+    experiment: "Experiment"
+    problem: Any
+    rows: Sequence[rows.Row]
+    outcomes: Mapping[str, Outcome]
+    folder: pathlib.Path
+
+    def by_title(self, key: str) -> dict[str, Any]:
+        """Returns what the outcomes hold under a key, by the methods' titles.
+
+        Methods whose outcome has nothing there are left out.
+        """
+        methods = self.experiment.methods
+        return {
+            methods[name].title: outcome[key]
+            for name, outcome in self.outcomes.items()
+            if outcome.get(key)
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture of a run.
+
+    Attributes:
+        name: its file's, without `.png`.
+        title: what it shows.
+        draw: draws a run into a file, or leaves it if there is nothing to show.
+            Of a picture of each method, into files in the methods' folders.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[Run, pathlib.Path], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What an experiment asks, compares, measures and shows.
+
+    Attributes:
+        name: of its command, and in its rows.
+        title: of its chapter.
+        lead: what the chapter begins with.
+        methods: what it compares, by name.
+        chosen: the methods that run where no flag names others.
+        problem: settings of what is to be learned.
+        budget: settings of how long to train and on how much.
+        hyperparameters: settings of methods; a flag of these is for all methods
+            that have it.
+        places: settings that leave the results as they are, such as folders.
+        traits: what tells its problems apart, in the order of tables.
+        load: from the values of all settings to the problem.
+        check: raises an `InputError` for values that do not fit together,
+            before anything is loaded.
+        trainer: how methods are trained and scored.
+        splits: what is scored on.
+        metrics: what is measured; the first is what methods are judged by.
+        lines: columns of the table that a run prints, a line for each method
+            and split.
+        columns: columns of the report's tables, a line for each method.
+        published: the paper's figures.
+        published_note: what to say wherever these are shown.
+        chance: from a row's problem to the first metric of a guess, None where
+            that is not known.
+        notes: from the rows of a run to what to say below its table.
+        examine: from a trained model and its job to what else its outcome is to
+            hold, as JSON holds it.
+        pictures: what a run draws.
+        folder: from the values to the name of a run's folder.
+    """
+
+    name: str
+    title: str
+    lead: str
+    methods: Mapping[str, Method]
+    chosen: Sequence[str]
+    problem: Sequence[Setting]
+    budget: Sequence[Setting]
+    hyperparameters: Sequence[Setting]
+    traits: Sequence[Trait]
+    load: Callable[[Values], Problem]
+    trainer: Trainer
+    splits: Sequence[str]
+    metrics: Sequence[Metric]
+    lines: Sequence[Column]
+    columns: Sequence[Column]
+    folder: Callable[[Values], str]
+    places: Sequence[Setting] = ()
+    published: Sequence[Published] = ()
+    published_note: str = ""
+    check: Callable[[Values], None] = lambda values: None
+    chance: Callable[[Values], float | None] = lambda problem: None
+    notes: Callable[[Sequence[rows.Row]], list[str]] = lambda rows: []
+    examine: Callable[[Any, Job], dict[str, Any]] = lambda model, job: {}
+    pictures: Sequence[Picture] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """What methods are judged by."""
+        return self.metrics[0]
+
+    def find_metric(self, name: str) -> Metric:
+        """Returns the metric of a name, or of a part's: of `accuracy/greek`."""
+        whole = name.partition("/")[0]
+        for metric in self.metrics:
+            if metric.name in (name, whole):
+                return metric
+        raise KeyError(name)
+
+    def find_published(
+        self, method: str, problem: Values, split: str | None
+    ) -> Published | None:
+        """Returns the paper's figure for a row, if there is one."""
+        for figure in self.published:
+            if (figure.method, figure.split) == (method, split) and all(
+                problem.get(name) == value
+                for name, value in figure.problem.items()
+            ):
+                return figure
+        return None
+
+    def problem_title(self, problem: Values, *, short: bool = False) -> str:
+        """Returns what a row's problem is called.
+
+        Args:
+            problem: the row's.
+            short: whether to give the size of a task alone, if it has one.
+        """
+        parts: list[str] = []
+        sizes: list[str] = []
+        for trait in self.traits:
+            if not trait.title or problem.get(trait.name) is None:
+                continue
+            if trait.is_size and not sizes:
+                parts.append("")  # All sizes stand where the first does.
+            (sizes if trait.is_size else parts).append(
+                trait.read(problem[trait.name])
+            )
+        size = " ".join(sizes)
+        if short and size:
+            return size
+        return ", ".join(part or size for part in parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A setting of an experiment that a study gives several values.
+
+    Attributes:
+        setting: its name; any that the experiment has a flag for.
+        flag: the study's flag for the values.
+        values: those without a flag.
+        help: the flag's help text.
+    """
+
+    setting: str
+    flag: str
+    values: Sequence[Any]
+    help: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One of the numbers that a study shows of a cell.
+
+    Attributes:
+        metric: its name.
+        split: on which it was taken.
+        title: what it says.
+    """
+
+    metric: str
+    split: str
+    title: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """An experiment at each of several values of some of its settings.
+
+    Each cell, a method with a seed and a value of each of the settings, is a
+    run of the experiment in a process of its own. Its rows are the
+    experiment's.
+
+    Attributes:
+        name: of its command.
+        title: of its chapter.
+        lead: what the chapter begins with.
+        experiment: what is run.
+        chosen: the methods that run where no flag names others.
+        sweeps: what has several values.
+        scores: what is shown of a cell: first what is to be high.
+        note: what to say of the numbers below a table of them.
+        defaults: the defaults of the experiment's flags that differ here.
+    """
+
+    name: str
+    title: str
+    lead: str
+    experiment: Experiment
+    chosen: Sequence[str]
+    sweeps: Sequence[Sweep]
+    scores: Sequence[Score]
+    note: str
+    defaults: Values = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of the story that the report tells.
+
+    Attributes:
+        name: its anchor.
+        title: its title.
+        lead: what it begins with.
+        chapters: what it is told by, in order.
+    """
+
+    name: str
+    title: str
+    lead: str
+    chapters: Sequence[Experiment | Study]

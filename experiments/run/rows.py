@@ -1,0 +1,84 @@
+"""The rows of `results.json`: what a method scored on a split."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from tfmeta import errors
+
+# The version of rows, results and run folders. What has another one is refused.
+SCHEMA = 2
+
+
+class Estimate(TypedDict):
+    """A number and what is known of its spread.
+
+    Attributes:
+        mean: the number, a mean where several were taken.
+        ci95: half-width of its 95% interval; None where it is not known.
+        count: over how many tasks or images it was taken; None likewise.
+    """
+
+    mean: float
+    ci95: float | None
+    count: int | None
+
+
+class _RowBase(TypedDict):
+    schema: int
+    experiment: str
+    method: str
+    problem: dict[str, Any]
+    seed: int
+    split: str | None
+    metrics: dict[str, Estimate]
+    settings: dict[str, Any]
+    budget: dict[str, Any]
+    seconds: float
+    commit: str | None
+
+
+class Row(_RowBase, total=False):
+    """What one method scored on one split.
+
+    Attributes:
+        schema: `SCHEMA`.
+        experiment: its name, as in the catalog.
+        method: the method's name.
+        problem: what tells this problem from others of the experiment, such as
+            the data set, the ways and the shots: `Experiment.traits`.
+        seed: what fixed data, weights and draws.
+        split: what was scored on. None if the method diverged.
+        metrics: what was measured, by name. A name with a stroke is that of a
+            part, such as `accuracy/greek` for the task `greek`.
+        settings: the method's, those that it has.
+        budget: how long it trained and on how much.
+        seconds: of training.
+        commit: of the tree that ran it.
+        notes: what has to be said in words: `diverged`, why there are no
+            scores; `pac_bayes`, why there is no bound.
+    """
+
+    notes: dict[str, str]
+
+
+def point(value: float) -> Estimate:
+    """Returns an estimate of which nothing but the number is known."""
+    return {"mean": float(value), "ci95": None, "count": None}
+
+
+def check_schema(content: Any, where: str) -> None:
+    """Checks the version of a results file, a row or a run's settings.
+
+    Args:
+        content: what was read, with a `"schema"`.
+        where: what to call it.
+
+    Raises:
+        InputError: if it has another version.
+    """
+    schema = content.get("schema") if isinstance(content, Mapping) else None
+    if schema != SCHEMA:
+        has = "no version" if schema is None else f"version {schema!r:.20}"
+        raise errors.InputError(
+            f"{where}: has {has}; this program reads version {SCHEMA}"
+        )

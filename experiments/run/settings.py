@@ -1,0 +1,138 @@
+"""Values that a command line may give, each written once.
+
+A `Setting` holds a name, a default, a help text and a check; a flag is made of
+it (`run.flags`), and tables and results call it by the same name.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from absl import flags
+
+from tfmeta import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A value that a command line may give.
+
+    Attributes:
+        name: the flag's, and the key in results.
+        default: the value without a flag. None stands for the default of the
+            method, or of the data.
+        help: the flag's help text.
+        flag: what defines the flag, one of absl's `DEFINE_*`.
+        read: from what the flag holds to the value. Raises an `InputError` if
+            that is no value for this setting.
+        title: what tables call it.
+    """
+
+    name: str
+    default: Any
+    help: str
+    flag: Callable[..., Any]
+    read: Callable[[Any], Any] = lambda value: value
+    title: str = ""
+
+    def __post_init__(self):
+        if not self.title:
+            object.__setattr__(self, "title", self.name.replace("_", " "))
+
+    def replace(self, **changes: Any) -> "Setting":
+        """Returns this setting with another default, help or title."""
+        return dataclasses.replace(self, **changes)
+
+
+def integer(
+    name: str, default: int | None, help_text: str, *, least: int = 1
+) -> Setting:
+    """Returns a setting that is a whole number, `least` or above."""
+    define = functools.partial(flags.DEFINE_integer, lower_bound=least)
+    return Setting(name, default, help_text, define)
+
+
+def number(
+    name: str,
+    default: float | None,
+    help_text: str,
+    *,
+    zero: bool = False,
+    title: str = "",
+) -> Setting:
+    """Returns a setting that is a finite number above zero, or zero, too."""
+
+    def read(value: float | None) -> float | None:
+        if value is None or (
+            math.isfinite(value) and (value > 0 or (zero and value == 0))
+        ):
+            return value
+        expected = "number not below" if zero else "number above"
+        raise errors.InputError(f"--{name}={value}: expected a {expected} 0")
+
+    return Setting(name, default, help_text, flags.DEFINE_float, read, title)
+
+
+def choice(
+    name: str,
+    default: str | None,
+    options: Iterable[str],
+    help_text: str,
+) -> Setting:
+    """Returns a setting that is one of a few words."""
+    define = functools.partial(flags.DEFINE_enum, enum_values=list(options))
+    return Setting(name, default, help_text, define)
+
+
+def switch(name: str, default: bool, help_text: str) -> Setting:
+    """Returns a setting that is true or false."""
+    return Setting(name, default, help_text, flags.DEFINE_bool)
+
+
+def text(name: str, default: str | None, help_text: str) -> Setting:
+    """Returns a setting that is any text, such as a path."""
+    return Setting(name, default, help_text, flags.DEFINE_string)
+
+
+def names(
+    name: str, default: Sequence[str], known: Iterable[str], help_text: str
+) -> Setting:
+    """Returns a setting that is a list of names, at least one, once each."""
+    known = list(known)
+
+    def read(value: Sequence[str] | None) -> tuple[str, ...]:
+        given = [entry.strip() for entry in value or () if entry.strip()]
+        if not given:
+            raise errors.InputError(
+                f"--{name}: expected at least one of {', '.join(known)}"
+            )
+        for entry in given:
+            if entry not in known:
+                raise errors.InputError(
+                    f"--{name}: {entry!r} is unknown; expected some of "
+                    f"{', '.join(known)}"
+                )
+        return tuple(dict.fromkeys(given))
+
+    return Setting(name, list(default), help_text, flags.DEFINE_list, read)
+
+
+def integers(name: str, default: None, help_text: str) -> Setting:
+    """Returns a setting that is a list of whole numbers above zero."""
+
+    def read(value: Sequence[str] | None) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        try:
+            given = tuple(int(entry) for entry in value)
+        except ValueError:
+            given = ()
+        if not given or min(given) < 1:
+            raise errors.InputError(
+                f"--{name}={','.join(value)}: expected positive integers"
+            )
+        return given
+
+    return Setting(name, default, help_text, flags.DEFINE_list, read)
