@@ -8,9 +8,9 @@ from experiments import (
     report_checks,
     score_metrics,
     seed_groups,
-    text_table,
     titles,
 )
+from experiments.run import text_table
 
 Results = list[dict[str, Any]]
 

@@ -10,8 +10,8 @@ from experiments import (
     multitask_methods,
     multitask_training,
     seed_groups,
-    text_table,
 )
+from experiments.run import text_table
 
 # Yu et al. 2020, multi-task CIFAR-100; all but PCGrad's from Rosenbaum et al.
 # 2018.

@@ -3,7 +3,8 @@
 import pathlib
 from typing import Any
 
-from experiments import drawing, nme_methods, pac_bayes, text_table
+from experiments import drawing, nme_methods, pac_bayes
+from experiments.run import text_table
 
 # (dataset, construction, ways, shots, method) -> accuracy on meta-test tasks.
 # Yin et al. 2020, table 4, and for exclusive tasks Finn et al. 2017, table 1.

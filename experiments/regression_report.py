@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import drawing, pac_bayes, text_table
+from experiments import drawing, pac_bayes
+from experiments.run import text_table
 
 _COLUMNS = (
     ("before", "mse_before_adaptation"),

@@ -2,7 +2,7 @@
 
 from absl.testing import absltest
 
-from experiments import text_table
+from experiments.run import text_table
 
 _HEADER = ("name", "n", "share")
 _LINES = (("a", "10", "1.0"), ("long one", "9", ""))
