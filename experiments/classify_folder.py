@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from experiments import cli
+from experiments.run import cli
 from tfmeta import errors
 from tfmeta.tasks.images import image_classes, image_folder
 

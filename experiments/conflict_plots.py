@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from experiments import drawing
+from experiments.figures import drawing
 
 # For each panel its title and, for the lines in it, their keys, names and
 # styles. The second is the middle of figure 4 of Yu et al. 2020, the last its

@@ -9,7 +9,8 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli, learner_training, method_settings
+from experiments import learner_training, method_settings
+from experiments.run import cli
 
 SEED = flags.DEFINE_integer(
     "seed",

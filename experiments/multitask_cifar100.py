@@ -20,7 +20,6 @@ import keras
 from absl import flags
 
 from experiments import (
-    cli,
     conflict_plots,
     multitask_data,
     multitask_methods,
@@ -28,6 +27,7 @@ from experiments import (
     multitask_training,
     run_folder,
 )
+from experiments.run import cli
 from tfmeta import errors, tasks
 
 _DATASETS = ("glyphs", "cifar100")

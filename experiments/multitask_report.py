@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments import (
-    drawing,
     multitask_methods,
     multitask_training,
     seed_groups,
 )
+from experiments.figures import drawing
 from experiments.run import text_table
 
 # Yu et al. 2020, multi-task CIFAR-100; all but PCGrad's from Rosenbaum et al.

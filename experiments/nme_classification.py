@@ -20,7 +20,6 @@ from typing import Any
 from absl import flags
 
 from experiments import (
-    cli,
     conflict_plots,
     learner_flags,
     nme_methods,
@@ -28,6 +27,7 @@ from experiments import (
     nme_training,
     run_folder,
 )
+from experiments.run import cli
 from tfmeta import tasks
 
 _DATASETS = ("glyphs", "omniglot")

@@ -3,7 +3,8 @@
 import pathlib
 from typing import Any
 
-from experiments import drawing, nme_methods, pac_bayes
+from experiments import nme_methods, pac_bayes
+from experiments.figures import drawing
 from experiments.run import text_table
 
 # (dataset, construction, ways, shots, method) -> accuracy on meta-test tasks.

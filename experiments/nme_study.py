@@ -22,13 +22,12 @@ from typing import Any
 from absl import flags
 
 from experiments import (
-    cli,
     nme_classification,
     nme_methods,
     nme_study_report,
     run_folder,
-    side_by_side,
 )
+from experiments.run import cli, side_by_side
 from tfmeta import errors
 
 _INNER_LEARNING_RATES = flags.DEFINE_list(

@@ -4,7 +4,8 @@ import itertools
 import pathlib
 from typing import Any
 
-from experiments import drawing, nme_methods
+from experiments import nme_methods
+from experiments.figures import drawing
 
 _PANELS = (
     ("meta-validation", "accuracy", "new tasks, adapted"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments import drawing
+from experiments.figures import drawing
 from tfmeta import learners, tasks, training
 from tfmeta.tasks.poses import pose
 

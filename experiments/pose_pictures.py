@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import drawing
+from experiments.figures import drawing
 from tfmeta import learners, tasks
 from tfmeta.tasks.poses import pose
 

@@ -25,7 +25,6 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import (
-    cli,
     learner_flags,
     learner_training,
     pose_methods,
@@ -33,6 +32,7 @@ from experiments import (
     pose_pictures,
     regression,
 )
+from experiments.run import cli
 from tfmeta import learners, tasks
 from tfmeta.tasks.poses import pose, rendering
 

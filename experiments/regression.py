@@ -13,7 +13,6 @@ from typing import Any
 from absl import flags
 
 from experiments import (
-    cli,
     learner_flags,
     learner_training,
     pac_bayes,
@@ -21,6 +20,7 @@ from experiments import (
     regression_report,
     run_folder,
 )
+from experiments.run import cli
 from tfmeta import learners
 
 SHOTS = flags.DEFINE_integer(

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import drawing, pac_bayes
+from experiments import pac_bayes
+from experiments.figures import drawing
 from experiments.run import text_table
 
 _COLUMNS = (

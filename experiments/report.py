@@ -15,7 +15,8 @@ import sys
 
 from absl import flags
 
-from experiments import cli, report_checks, report_page, run_files
+from experiments import report_checks, report_page, run_files
+from experiments.run import cli
 from tfmeta import errors
 
 _RESULTS = flags.DEFINE_string(

@@ -16,14 +16,10 @@ from typing import Any
 
 from absl import flags
 
-from experiments import (
-    cli,
-    learner_markdown,
-    multitask_report,
-    nme_study_report,
-)
+from experiments import learner_markdown, multitask_report, nme_study_report
 from experiments.benchmarks import multitask_report as multitask_step_report
 from experiments.benchmarks import report
+from experiments.run import cli
 from tfmeta import errors
 
 _PAGE = flags.DEFINE_string(

@@ -16,12 +16,12 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import (
-    cli,
     learner_flags,
     regression,
     sinusoid_methods,
     sinusoid_pictures,
 )
+from experiments.run import cli
 from tfmeta import tasks
 from tfmeta.tasks import sinusoid as sinusoid_tasks
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import drawing
+from experiments.figures import drawing
 from tfmeta import learners
 from tfmeta.tasks import sinusoid
 

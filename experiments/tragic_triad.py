@@ -17,7 +17,9 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from experiments import cli, drawing, run_folder
+from experiments import run_folder
+from experiments.figures import drawing
+from experiments.run import cli
 from tfmeta.optimizers import (
     linear_scalarization,
     pcgrad,

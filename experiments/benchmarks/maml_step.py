@@ -19,8 +19,8 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli
 from experiments.benchmarks import report, rounds, sessions, workloads
+from experiments.run import cli
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",

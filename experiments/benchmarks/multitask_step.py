@@ -25,12 +25,12 @@ beside this file says how to install them.
 
 from absl import flags
 
-from experiments import cli
 from experiments.benchmarks import (
     multitask_report,
     multitask_workloads,
     sessions,
 )
+from experiments.run import cli
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",

@@ -13,8 +13,9 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cli, run_folder
+from experiments import run_folder
 from experiments.benchmarks import entries, process, rounds
+from experiments.run import cli
 from tfmeta import errors
 
 _ROUNDS = flags.DEFINE_integer(

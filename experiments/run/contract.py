@@ -1,8 +1,8 @@
 """What an experiment is.
 
-An `Experiment` is a description: of what it asks, the methods that it compares,
-its problem, how it trains, what it measures, and what its tables and pictures
-show. `run.command` makes flags of it and runs it; the report reads it.
+An `Experiment` is a description: of the methods that it compares, its problem,
+how it trains, what it measures and what it shows. `run.command` makes flags of
+it and runs it; the report reads it.
 """
 
 import dataclasses
@@ -10,16 +10,15 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from experiments.run import rows
-from experiments.run.settings import Setting
-from tfmeta import multitask, optimizers
+from experiments.run import rows, settings
+from tfmeta import errors, multitask, optimizers
 
-# By name, what a method has, or what a command line asks for.
+# Values of settings, by name.
 Values = Mapping[str, Any]
 # What came of training and scoring a method, as JSON holds it: `"scores"`, for
-# each split the estimates of metrics by name; `"metrics"`, likewise estimates
-# that hold for all splits; `"curve"`, one dict an epoch with its `"step"`;
-# `"seconds"`; `"notes"`, see `rows.Row`; and what `Experiment.examine` adds.
+# each split the estimates of metrics, by name; `"metrics"`, likewise estimates
+# that are of no split; `"notes"`, see `rows.Row`; `"curve"`, one dict an epoch
+# with its `"step"`; `"seconds"` of training; what `Experiment.examine` adds.
 Outcome = dict[str, Any]
 
 
@@ -28,7 +27,11 @@ class Problem(Protocol):
 
     @property
     def values(self) -> Values:
-        """What was asked for, with what the data says of it in its place."""
+        """What was asked for, and what the data made of it.
+
+        The values of all settings, where those that are by default the data's
+        are filled in; and those of all traits, such as the number of classes.
+        """
 
     @property
     def summary(self) -> str:
@@ -58,19 +61,19 @@ class Method:
     aggregator: type[optimizers.TaskGradientOptimizer] | None = None
     weighting: Callable[[int], multitask.weightings.Weighting] | None = None
 
-    def set(self, given: Values) -> dict[str, Any]:
+    def choose(self, given: Values) -> dict[str, Any]:
         """Returns its settings: what is given of them, or else its defaults.
 
         Args:
             given: values by name; None is not given.
         """
-        found: dict[str, Any] = {}
+        chosen: dict[str, Any] = {}
         for name, default in self.settings.items():
             value = given.get(name)
             if value is None:
-                value = default(found) if callable(default) else default
-            found[name] = value
-        return found
+                value = default(chosen) if callable(default) else default
+            chosen[name] = value
+        return chosen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Metric:
         factor: what to multiply it with to get that unit.
         decimals: how many to show.
         sign: 1 if more is better, -1 if less is, 0 if neither.
+        unit: what stands behind a number.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Metric:
     factor: float = 1.0
     decimals: int = 3
     sign: int = 0
+    unit: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,21 +143,36 @@ class Column:
 
     Attributes:
         title: its title.
-        value: a metric's name, or that of a setting or of a value of the
-            budget. Of a metric of parts, `accuracy/`, the parts' range.
-        splits: of which splits the metric is taken; of any if empty.
-        show: what is shown of the metric: `"spread"`, mean and standard
-            deviation over seeds; `"seeds"`, each seed's with its interval;
-            `"paper"`, the figure published for it; `"range"`, the least and the
-            greatest part; `"setting"`, no metric but a setting.
+        value: the name of a metric, a setting, a value of the budget or a note.
+        splits: on which of them the metric was taken: the first that was
+            scored; any if there are none.
+        show: what is shown: of a metric `"spread"`, mean and standard deviation
+            over seeds; `"mean"`, the mean; `"seeds"`, each seed's with its
+            interval; `"values"`, each seed's alone; `"paper"`, the figure that
+            was published; `"range"`, the least and the greatest of its parts.
+            Else `"setting"`, a setting or a value of the budget; `"minutes"`,
+            how long the training took; `"note"`, a note.
         is_result: whether the reader looks here first.
     """
 
     title: str
-    value: str
+    value: str = ""
     splits: tuple[str, ...] = ()
     show: str = "spread"
     is_result: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class FurtherTable:
+    """A table of methods beside that of their scores.
+
+    Attributes:
+        caption: what it holds.
+        columns: its columns. It has the methods that have something in one.
+    """
+
+    caption: str
+    columns: Sequence[Column]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,17 +182,38 @@ class Budget:
     Attributes:
         steps: steps of the optimizer.
         steps_per_epoch: of them between two checkpoints and validations.
-        batch_size: tasks in a step of a meta-learner, or examples of each task
-            in a step of a model of several tasks.
         eval_splits: the splits to evaluate on.
-        eval_tasks: tasks of each to evaluate on, 0 for all that there is.
+        meta_batch_size: tasks in a step of a meta-learner.
+        eval_tasks: tasks of each split to evaluate a meta-learner on.
     """
 
     steps: int
     steps_per_epoch: int
-    batch_size: int
     eval_splits: tuple[str, ...]
-    eval_tasks: int
+    meta_batch_size: int = 0
+    eval_tasks: int = 0
+
+    @classmethod
+    def of(cls, values: Values) -> "Budget":
+        """Returns the budget that values of settings ask for.
+
+        Raises:
+            InputError: if the steps are not a number of epochs.
+        """
+        steps = values["steps"]
+        per_epoch = min(values.get("steps_per_epoch", steps), steps)
+        if steps % per_epoch:
+            raise errors.InputError(
+                f"--steps={steps}: expected a multiple of "
+                f"--steps_per_epoch={per_epoch}"
+            )
+        return cls(
+            steps,
+            per_epoch,
+            tuple(values.get("eval_splits", ())),
+            values.get("meta_batch_size", 0),
+            values.get("eval_tasks", 0),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,11 +222,12 @@ class Job:
 
     Attributes:
         method: the method.
-        settings: its settings, see `Method.set`.
+        settings: its settings, see `Method.choose`.
         problem: what to train it on.
         budget: how long.
         seed: fixes data, weights and draws.
         folder: where checkpoints, logs and the model go.
+        examine: see `Experiment`.
     """
 
     method: Method
@@ -194,6 +236,7 @@ class Job:
     budget: Budget
     seed: int
     folder: pathlib.Path
+    examine: Callable[[Any, "Job"], dict[str, Any]]
 
 
 class Trainer(Protocol):
@@ -205,6 +248,9 @@ class Trainer(Protocol):
         Raises:
             DivergenceError: if the loss becomes NaN.
         """
+
+    def clean_up(self, job: Job) -> None:
+        """Removes what nobody needs once the outcome has been written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,15 +272,10 @@ class Run:
     folder: pathlib.Path
 
     def by_title(self, key: str) -> dict[str, Any]:
-        """Returns what the outcomes hold under a key, by the methods' titles.
-
-        Methods whose outcome has nothing there are left out.
-        """
-        methods = self.experiment.methods
+        """Returns what outcomes hold under a key, by the methods' titles."""
         return {
-            methods[name].title: outcome[key]
+            self.experiment.methods[name].title: outcome[key]
             for name, outcome in self.outcomes.items()
-            if outcome.get(key)
         }
 
 
@@ -245,8 +286,8 @@ class Picture:
     Attributes:
         name: its file's, without `.png`.
         title: what it shows.
-        draw: draws a run into a file, or leaves it if there is nothing to show.
-            Of a picture of each method, into files in the methods' folders.
+        draw: draws a run into a file, or writes nothing if there is nothing to
+            show. It may write files of that name into the methods' folders.
     """
 
     name: str
@@ -268,26 +309,31 @@ class Experiment:
         budget: settings of how long to train and on how much.
         hyperparameters: settings of methods; a flag of these is for all methods
             that have it.
-        places: settings that leave the results as they are, such as folders.
         traits: what tells its problems apart, in the order of tables.
         load: from the values of all settings to the problem.
-        check: raises an `InputError` for values that do not fit together,
-            before anything is loaded.
         trainer: how methods are trained and scored.
-        splits: what is scored on.
         metrics: what is measured; the first is what methods are judged by.
         lines: columns of the table that a run prints, a line for each method
             and split.
-        columns: columns of the report's tables, a line for each method.
+        columns: columns of tables with a line for each method.
+        folder: from the values to the name of a run's folder.
+        splits: what is scored on, if there is a choice.
+        places: settings that leave the results as they are, such as folders.
+        check: raises an `InputError` for values that do not fit together,
+            before anything is loaded.
+        examine: from a trained model and its job to what else its outcome is to
+            hold.
+        pictures: what a run draws.
         published: the paper's figures.
         published_note: what to say wherever these are shown.
         chance: from a row's problem to the first metric of a guess, None where
             that is not known.
-        notes: from the rows of a run to what to say below its table.
-        examine: from a trained model and its job to what else its outcome is to
-            hold, as JSON holds it.
-        pictures: what a run draws.
-        folder: from the values to the name of a run's folder.
+        notes: from the rows of a run to the lines below its table.
+        page_notes: from the rows of several runs to the paragraphs below their
+            table on a page.
+        shown_settings: settings and values of the budget that have a column in
+            tables of settings.
+        further: further tables.
     """
 
     name: str
@@ -295,25 +341,57 @@ class Experiment:
     lead: str
     methods: Mapping[str, Method]
     chosen: Sequence[str]
-    problem: Sequence[Setting]
-    budget: Sequence[Setting]
-    hyperparameters: Sequence[Setting]
+    problem: Sequence[settings.Setting]
+    budget: Sequence[settings.Setting]
+    hyperparameters: Sequence[settings.Setting]
     traits: Sequence[Trait]
     load: Callable[[Values], Problem]
     trainer: Trainer
-    splits: Sequence[str]
     metrics: Sequence[Metric]
     lines: Sequence[Column]
     columns: Sequence[Column]
     folder: Callable[[Values], str]
-    places: Sequence[Setting] = ()
-    published: Sequence[Published] = ()
-    published_note: str = ""
+    splits: Sequence[str] = ()
+    places: Sequence[settings.Setting] = ()
     check: Callable[[Values], None] = lambda values: None
-    chance: Callable[[Values], float | None] = lambda problem: None
-    notes: Callable[[Sequence[rows.Row]], list[str]] = lambda rows: []
     examine: Callable[[Any, Job], dict[str, Any]] = lambda model, job: {}
     pictures: Sequence[Picture] = ()
+    published: Sequence[Published] = ()
+    published_note: str = ""
+    chance: Callable[[Values], float | None] = lambda problem: None
+    notes: Callable[[Sequence[rows.Row]], list[str]] = lambda rows: []
+    page_notes: Callable[[Sequence[rows.Row]], list[str]] = lambda rows: []
+    shown_settings: Sequence[str] = ()
+    further: Sequence[FurtherTable] = ()
+
+    @property
+    def spending(self) -> tuple[settings.Setting, ...]:
+        """The budget, with the splits to evaluate on if there is a choice."""
+        if not self.splits:
+            return tuple(self.budget)
+        *_, last = self.splits
+        return (
+            *self.budget,
+            settings.names(
+                "eval_splits",
+                self.splits,
+                self.splits,
+                f"Comma-separated list of {', '.join(self.splits)}: what to "
+                f"evaluate on. Settings are to be chosen without {last}.",
+            ),
+        )
+
+    @property
+    def setting_titles(self) -> dict[str, str]:
+        """What tables call its settings, by their names."""
+        return {
+            setting.name: setting.title
+            for setting in (
+                *self.problem,
+                *self.spending,
+                *self.hyperparameters,
+            )
+        }
 
     @property
     def metric(self) -> Metric:
@@ -368,7 +446,7 @@ class Sweep:
     """A setting of an experiment that a study gives several values.
 
     Attributes:
-        setting: its name; any that the experiment has a flag for.
+        setting: its name: any that the experiment has a flag for.
         flag: the study's flag for the values.
         values: those without a flag.
         help: the flag's help text.
@@ -413,6 +491,7 @@ class Study:
         scores: what is shown of a cell: first what is to be high.
         note: what to say of the numbers below a table of them.
         defaults: the defaults of the experiment's flags that differ here.
+        pictures: what it draws.
     """
 
     name: str
@@ -424,6 +503,7 @@ class Study:
     scores: Sequence[Score]
     note: str
     defaults: Values = dataclasses.field(default_factory=dict)
+    pictures: Sequence[Picture] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,21 +23,7 @@ class Estimate(TypedDict):
     count: int | None
 
 
-class _RowBase(TypedDict):
-    schema: int
-    experiment: str
-    method: str
-    problem: dict[str, Any]
-    seed: int
-    split: str | None
-    metrics: dict[str, Estimate]
-    settings: dict[str, Any]
-    budget: dict[str, Any]
-    seconds: float
-    commit: str | None
-
-
-class Row(_RowBase, total=False):
+class Row(TypedDict):
     """What one method scored on one split.
 
     Attributes:
@@ -47,23 +33,39 @@ class Row(_RowBase, total=False):
         problem: what tells this problem from others of the experiment, such as
             the data set, the ways and the shots: `Experiment.traits`.
         seed: what fixed data, weights and draws.
-        split: what was scored on. None if the method diverged.
+        split: what was scored on; empty if the method diverged.
         metrics: what was measured, by name. A name with a stroke is that of a
             part, such as `accuracy/greek` for the task `greek`.
         settings: the method's, those that it has.
         budget: how long it trained and on how much.
         seconds: of training.
         commit: of the tree that ran it.
-        notes: what has to be said in words: `diverged`, why there are no
-            scores; `pac_bayes`, why there is no bound.
+        notes: what is said in words: `diverged`, why there are no scores;
+            `pac_bayes`, whether a bound is vacuous, or why there is none.
     """
 
+    schema: int
+    experiment: str
+    method: str
+    problem: dict[str, Any]
+    seed: int
+    split: str
+    metrics: dict[str, Estimate]
+    settings: dict[str, Any]
+    budget: dict[str, Any]
+    seconds: float
+    commit: str | None
     notes: dict[str, str]
 
 
 def point(value: float) -> Estimate:
     """Returns an estimate of which nothing but the number is known."""
     return {"mean": float(value), "ci95": None, "count": None}
+
+
+def estimate(mean: float, ci95: float, count: int) -> Estimate:
+    """Returns an estimate of a mean over so many tasks or images."""
+    return {"mean": float(mean), "ci95": float(ci95), "count": int(count)}
 
 
 def check_schema(content: Any, where: str) -> None:

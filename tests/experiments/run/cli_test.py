@@ -10,7 +10,7 @@ from unittest import mock
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from experiments import cli
+from experiments.run import cli
 from tfmeta import errors
 
 
