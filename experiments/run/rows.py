@@ -1,6 +1,6 @@
 """The rows of `results.json`: what a method scored on a split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from tfmeta import errors
@@ -84,3 +84,17 @@ def check_schema(content: Any, where: str) -> None:
         raise errors.InputError(
             f"{where}: has {has}; this program reads version {SCHEMA}"
         )
+
+
+def short_commits(of: Iterable[Row]) -> str:
+    """Returns the commits of rows, seven digits of each."""
+    # A tree that differed from its commit is marked.
+    return ", ".join(
+        sorted(
+            {
+                commit[:7] + ("-dirty" if commit.endswith("-dirty") else "")
+                for row in of
+                for commit in [row["commit"] or "unknown"]
+            }
+        )
+    )
