@@ -2,9 +2,8 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta import errors
+from tfmeta import episode, errors
 from tfmeta.tasks import sinusoid
-from tfmeta.tasks.images import episodes
 
 
 def take(count, **arguments):
@@ -18,10 +17,10 @@ def ids_of(x):
     return x[..., 1:].argmax(-1)
 
 
-def amplitudes_of(episode):
+def amplitudes_of(drawn):
     """Estimates each task's amplitude by least squares on its queries."""
-    sine = np.sin(episode.query_x[..., 0])
-    return (sine * episode.query_y[..., 0]).sum(1) / (sine**2).sum(1)
+    sine = np.sin(drawn.query_x[..., 0])
+    return (sine * drawn.query_y[..., 0]).sum(1) / (sine**2).sum(1)
 
 
 def assert_same(first, second):
@@ -33,7 +32,7 @@ class SampleSinusoidsTest(parameterized.TestCase):
     def test_elements_are_episodes_of_known_shape(self):
         dataset = sinusoid.sample_sinusoids(shots=5, queries=7)
         self.assertEqual(dataset.cardinality(), tf.data.INFINITE_CARDINALITY)
-        self.assertIsInstance(dataset.element_spec, episodes.Episode)
+        self.assertIsInstance(dataset.element_spec, episode.Episode)
         self.assertEqual(
             [(tuple(s.shape), s.dtype.name) for s in dataset.element_spec],
             [

@@ -7,8 +7,9 @@ are `PoseObjects`, whose pose `sample_pose_episodes` asks for. Tasks with images
 of their own, to be learned together, are `TaskSplits`.
 """
 
+from tfmeta.episode import Episode
 from tfmeta.tasks.images.cifar100 import load_cifar100
-from tfmeta.tasks.images.episodes import CONSTRUCTIONS, Episode, sample_episodes
+from tfmeta.tasks.images.episodes import CONSTRUCTIONS, sample_episodes
 from tfmeta.tasks.images.glyph_tasks import load_glyph_tasks
 from tfmeta.tasks.images.glyphs import load_glyphs
 from tfmeta.tasks.images.image_classes import ImageClasses, Splits
@@ -27,6 +28,7 @@ from tfmeta.tasks.poses.pose import (
     sample_pose_episodes,
 )
 from tfmeta.tasks.sinusoid import sample_sinusoids
+from tfmeta.tasks.streams import Streams
 
 __all__ = [
     "CONSTRUCTIONS",
@@ -36,6 +38,7 @@ __all__ = [
     "PoseObjects",
     "PoseSplits",
     "Splits",
+    "Streams",
     "TaskSplits",
     "list_images",
     "load_cifar100",

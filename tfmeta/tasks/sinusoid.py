@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.tasks import arguments
-from tfmeta.tasks.images import episodes
+from tfmeta import episode
+from tfmeta.tasks import arguments, streams
 
 NUM_IDS = 20
 # Input `[x, one-hot id]`.
@@ -55,13 +55,10 @@ def sample_sinusoids(
         InputError: if an argument is out of range.
     """
     arguments.check_sizes(shots=shots, queries=queries)
-    arguments.check_numbers(seed=seed, start=start)
     points = shots + queries
 
-    def sample(index: tf.Tensor) -> episodes.Episode:
-        uniform_seed, normal_seed = tf.unstack(
-            tf.random.split([tf.constant(seed, tf.int64), index], 2)
-        )
+    def sample(task_seed: tf.Tensor) -> episode.Episode:
+        uniform_seed, normal_seed = tf.unstack(tf.random.split(task_seed, 2))
         # One call for the id, the amplitude and the places: calls cost more
         # than numbers.
         uniform = tf.random.stateless_uniform(
@@ -79,13 +76,11 @@ def sample_sinusoids(
         )
         y = amplitude * tf.sin(x) + NOISE_STDDEV * noise
         inputs = with_id(x, task_id)
-        return episodes.Episode(
+        return episode.Episode(
             inputs[:shots], y[:shots], inputs[shots:], y[shots:]
         )
 
-    # The repetition is never reached: it marks the dataset as infinite.
-    numbers = tf.data.Dataset.range(start, tf.int64.max).repeat()
-    return numbers.map(sample)
+    return streams.endless_stream(sample, seed=seed, start=start)
 
 
 def with_id(x: tf.Tensor, task_id: tf.Tensor) -> tf.Tensor:

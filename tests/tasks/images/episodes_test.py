@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta import errors
+from tfmeta import episode, errors
 from tfmeta.tasks.images import episodes, image_classes
 
 
@@ -48,7 +48,7 @@ class SampleEpisodesTest(parameterized.TestCase):
         )
         self.assertEqual(dataset.cardinality(), tf.data.INFINITE_CARDINALITY)
         batch = dataset.batch(4, drop_remainder=True)
-        self.assertIsInstance(batch.element_spec, episodes.Episode)
+        self.assertIsInstance(batch.element_spec, episode.Episode)
         self.assertEqual(
             [
                 (tuple(spec.shape), spec.dtype.name)
@@ -61,7 +61,7 @@ class SampleEpisodesTest(parameterized.TestCase):
                 ((4, 15), "int32"),
             ],
         )
-        self.assertIsInstance(next(iter(batch)), episodes.Episode)
+        self.assertIsInstance(next(iter(batch)), episode.Episode)
 
     def test_bytes_are_scaled_to_one_and_floats_passed_on(self):
         images = np.full([4, 2, 2, 1], 255, np.uint8)

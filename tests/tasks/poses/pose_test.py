@@ -9,8 +9,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.tasks.poses import pose_cases
-from tfmeta import errors
-from tfmeta.tasks.images import episodes
+from tfmeta import episode, errors
 from tfmeta.tasks.poses import off_meshes, pose, rendering
 
 TURN = 2 * np.pi
@@ -47,7 +46,7 @@ class SamplePoseEpisodesTest(parameterized.TestCase):
         )
         self.assertEqual(dataset.cardinality(), tf.data.INFINITE_CARDINALITY)
         batch = dataset.batch(4, drop_remainder=True)
-        self.assertIsInstance(batch.element_spec, episodes.Episode)
+        self.assertIsInstance(batch.element_spec, episode.Episode)
         self.assertEqual(
             [
                 (tuple(spec.shape), spec.dtype.name)

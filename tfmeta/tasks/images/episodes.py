@@ -1,35 +1,15 @@
 """Few-shot classification episodes drawn from labelled images."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
-from tfmeta.tasks import arguments
+from tfmeta import episode, errors
+from tfmeta.tasks import arguments, streams
 from tfmeta.tasks.images import image_classes
 
 CONSTRUCTIONS = ("mutually_exclusive", "fixed_label_per_class", "fixed_groups")
-
-
-class Episode(NamedTuple):
-    """One task, or with a leading axis a batch of tasks.
-
-    Attributes:
-        support_x: what the learner adapts to: float32 inputs, such as images
-            `[ways * shots, H, W, C]`.
-        support_y: their labels, int32 `[ways * shots]`, 0 to `ways - 1`; or
-            float32 targets `[shots, outputs]` of a regression.
-        query_x: what it is then judged on: float32 inputs, such as images
-            `[ways * queries, H, W, C]`.
-        query_y: their labels, int32 `[ways * queries]`, or targets.
-    """
-
-    support_x: tf.Tensor
-    support_y: tf.Tensor
-    query_x: tf.Tensor
-    query_y: tf.Tensor
 
 
 def sample_episodes(
@@ -87,11 +67,7 @@ def sample_episodes(
         classes,
         construction=construction,
         sizes={"ways": ways, "shots": shots, "queries": queries},
-        numbers={
-            "seed": seed,
-            "start": start,
-            "assignment_seed": assignment_seed,
-        },
+        assignment_seed=assignment_seed,
     )
     # On the CPU, where tf.data runs. As eager tensors the images are captured
     # by reference; as an array they would be copied into the graph.
@@ -106,17 +82,8 @@ def sample_episodes(
     columns = tf.range(most_images)
     ragged = len(set(classes.images_per_class.tolist())) > 1
 
-    def sample(index: tf.Tensor) -> Episode:
-        # One call of the generator for all of an episode's random numbers:
-        # calls cost more than numbers.
-        keys = tf.random.stateless_uniform(
-            [num_keys + ways * most_images],
-            seed=[tf.constant(seed, tf.int64), index],
-            minval=None,
-            maxval=None,
-            dtype=tf.int32,
-            alg="philox",
-        )
+    def sample(task_seed: tf.Tensor) -> episode.Episode:
+        keys = streams.random_integers(num_keys + ways * most_images, task_seed)
         class_indices = draw_classes(keys[:num_keys])
         image_keys = tf.reshape(keys[num_keys:], [ways, most_images])
         if ragged:
@@ -124,16 +91,14 @@ def sample_episodes(
             image_keys = tf.where(exists, image_keys, tf.int32.min)
         chosen = tf.math.top_k(image_keys, shots + queries).indices
         chosen += tf.gather(offsets, class_indices)[:, tf.newaxis]
-        return Episode(
+        return episode.Episode(
             support_x=_gather_images(images, chosen[:, :shots]),
             support_y=tf.repeat(tf.range(ways), shots),
             query_x=_gather_images(images, chosen[:, shots:]),
             query_y=tf.repeat(tf.range(ways), queries),
         )
 
-    # The repetition is never reached: it marks the dataset as infinite.
-    numbers = tf.data.Dataset.range(start, tf.int64.max).repeat()
-    return numbers.map(sample)
+    return streams.endless_stream(sample, seed=seed, start=start)
 
 
 def _gather_images(images: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
@@ -204,7 +169,7 @@ def _check(
     *,
     construction: str,
     sizes: dict[str, int],
-    numbers: dict[str, int],
+    assignment_seed: int,
 ) -> None:
     if construction not in CONSTRUCTIONS:
         raise errors.InputError(
@@ -212,7 +177,7 @@ def _check(
             f"{construction!r}"
         )
     arguments.check_sizes(**sizes)
-    arguments.check_numbers(**numbers)
+    arguments.check_numbers(assignment_seed=assignment_seed)
     if sizes["ways"] > classes.num_classes:
         raise errors.InputError(
             f"ways: expected at most {classes.num_classes}, the number of "

@@ -20,9 +20,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
-from tfmeta.tasks import arguments, cache
-from tfmeta.tasks.images import episodes
+from tfmeta import episode, errors
+from tfmeta.tasks import arguments, cache, streams
 from tfmeta.tasks.poses import composed_objects, off_meshes, rendering
 
 # A full turn in units of labels: mean squared errors are of 1/10 turn squared.
@@ -232,7 +231,6 @@ def sample_pose_episodes(
             than both take, or an argument is out of range.
     """
     arguments.check_sizes(shots=shots, queries=queries)
-    arguments.check_numbers(seed=seed, start=start)
     num_objects, renders = objects.images.shape[:2]
     if shots + queries > renders:
         raise errors.InputError(
@@ -244,24 +242,15 @@ def sample_pose_episodes(
         images = tf.constant(objects.images)
         labels = tf.constant(objects.labels[..., np.newaxis])
 
-    def sample(index: tf.Tensor) -> episodes.Episode:
-        keys = tf.random.stateless_uniform(
-            [1 + renders],
-            seed=[tf.constant(seed, tf.int64), index],
-            minval=None,
-            maxval=None,
-            dtype=tf.int32,
-            alg="philox",
-        )
+    def sample(task_seed: tf.Tensor) -> episode.Episode:
+        keys = streams.random_integers(1 + renders, task_seed)
         chosen = tf.math.floormod(keys[0], num_objects)
         order = tf.math.top_k(keys[1:], shots + queries).indices
         x = tf.cast(tf.gather(images[chosen], order), tf.float32) / 255.0
         y = tf.gather(labels[chosen], order)
-        return episodes.Episode(x[:shots], y[:shots], x[shots:], y[shots:])
+        return episode.Episode(x[:shots], y[:shots], x[shots:], y[shots:])
 
-    # The repetition is never reached: it marks the dataset as infinite.
-    numbers = tf.data.Dataset.range(start, tf.int64.max).repeat()
-    return numbers.map(sample)
+    return streams.endless_stream(sample, seed=seed, start=start)
 
 
 class _Source(NamedTuple):
