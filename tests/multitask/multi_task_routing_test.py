@@ -5,10 +5,9 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta.layers.sharing import routing
+from tfmeta.layers.sharing import routers
 from tfmeta.multitask import multi_task_model
-from tfmeta.networks import perceptron, sharing
-from tfmeta.networks import routing as routing_builder
+from tfmeta.networks import perceptron, routing, sharing
 from tfmeta.optimizers import pcgrad
 
 _TASKS = ("a", "b")
@@ -21,11 +20,11 @@ def _model(optimizer, *, learning_rate=0.1, **kwargs):
     the other, and the third neither. No gradient is to change that.
     """
     keras.utils.set_random_seed(0)
-    router = routing.Router(
+    router = routers.Router(
         _TASKS, 1, 3, learning_rate=learning_rate, seed=1, name="router"
     )
     trunk = perceptron.mlp(4, 6, hidden=[])
-    networks = routing_builder.routing_networks(trunk, router, [2])
+    networks = routing.routing_networks(trunk, router, [2])
     joint = sharing.join_tasks(networks)
     model = multi_task_model.MultiTaskModel(joint.input, joint.output)
     block = model.get_layer("routed1")

@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.layers.sharing import routing
+from tfmeta.layers.sharing import routers
 from tfmeta.networks import cifar_multitask, sharing
 
 _TASKS = ("fish", "flowers", "trees")
@@ -153,7 +153,7 @@ class TaskNetworksTest(parameterized.TestCase):
         self.assertLess(history[-1], 0.6 * 3 * np.log(2))
 
     def test_a_router_can_be_given(self):
-        router = routing.Router(_TASKS, 3, 2, collaboration=0.1)
+        router = routers.Router(_TASKS, 3, 2, collaboration=0.1)
         networks = _small("routing", router=router)
         layer = networks["fish"].get_layer("routed3")
         self.assertEqual(layer.kernels.shape, (2, 7, 4))
@@ -164,7 +164,7 @@ class TaskNetworksTest(parameterized.TestCase):
             cifar_multitask.task_networks("two_fc", _TASKS)
         with self.assertRaisesRegex(errors.InputError, "tasks="):
             cifar_multitask.task_networks("one_fc", ["fish", "fish"])
-        router = routing.Router(_TASKS, 3, 2, name="router")
+        router = routers.Router(_TASKS, 3, 2, name="router")
         with self.assertRaisesRegex(errors.InputError, "router='router'"):
             _small("one_fc", router=router)
 

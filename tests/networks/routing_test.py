@@ -6,18 +6,17 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from tfmeta import errors
-from tfmeta.layers.sharing import routing
-from tfmeta.networks import perceptron, sharing
-from tfmeta.networks import routing as routing_builder
+from tfmeta.layers.sharing import routers
+from tfmeta.networks import perceptron, routing, sharing
 
 
 def _networks(tasks=("a", "b"), blocks=3, units=(8, 2), **kwargs):
     keras.utils.set_random_seed(0)
-    router = routing.Router(
+    router = routers.Router(
         tasks, len(units), blocks, seed=1, name="router", **kwargs
     )
     trunk = perceptron.mlp(4, 6, hidden=[7])
-    return router, routing_builder.routing_networks(trunk, router, units)
+    return router, routing.routing_networks(trunk, router, units)
 
 
 def _inputs(size=5):
@@ -132,9 +131,7 @@ class RoutingNetworksTest(absltest.TestCase):
     def test_bad_input_is_refused(self):
         router, _ = _networks()
         with self.assertRaisesRegex(errors.InputError, "units=.*expected 2"):
-            routing_builder.routing_networks(
-                perceptron.mlp(4, 6), router, [3, 3, 2]
-            )
+            routing.routing_networks(perceptron.mlp(4, 6), router, [3, 3, 2])
 
 
 if __name__ == "__main__":

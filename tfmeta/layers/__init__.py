@@ -7,8 +7,10 @@ from tfmeta.layers.normalization.task_normalization import (
 from tfmeta.layers.recurrent.memory_augmented import MemoryAugmentedCell
 from tfmeta.layers.sharing.cross_stitch import CrossStitch
 from tfmeta.layers.sharing.film import FiLM
+from tfmeta.layers.sharing.loss_learners import LearnsFromLosses
 from tfmeta.layers.sharing.relation import RelatedDense
-from tfmeta.layers.sharing.routing import RoutedDense, Router
+from tfmeta.layers.sharing.routed_dense import RoutedDense
+from tfmeta.layers.sharing.routers import Router
 from tfmeta.layers.sharing.sluice import (
     LayerMixture,
     OrthogonalSubspaces,
@@ -48,6 +50,7 @@ __all__ = [
     "KLDivergence",
     "LayerMixture",
     "LearnedNormalPrior",
+    "LearnsFromLosses",
     "MeanFieldNormal",
     "MemoryAugmentedCell",
     "NormalPrior",

@@ -6,9 +6,8 @@ import keras
 
 from tfmeta import errors
 from tfmeta.layers.normalization import task_normalization
-from tfmeta.layers.sharing import cross_stitch, routing
-from tfmeta.networks import routing as routing_builder
-from tfmeta.networks import sharing
+from tfmeta.layers.sharing import cross_stitch, routers
+from tfmeta.networks import routing, sharing
 
 VARIANTS = ("independent", "one_fc", "all_fc", "cross_stitch", "routing")
 
@@ -21,7 +20,7 @@ def task_networks(
     input_shape: Sequence[int] = (32, 32, 3),
     filters: int = 160,
     units: Sequence[int] = (320, 320),
-    router: routing.Router | None = None,
+    router: routers.Router | None = None,
 ) -> dict[str, keras.Model]:
     """Builds classifiers as Yu et al. (2020) and Rosenbaum et al. (2018) do.
 
@@ -88,12 +87,10 @@ def task_networks(
         }
     trunk = _trunk(input_shape, filters, "trunk")
     if variant == "routing":
-        router = router or routing.Router(
+        router = router or routers.Router(
             tasks, len(units) + 1, len(tasks), name="router"
         )
-        return routing_builder.routing_networks(
-            trunk, router, [*units, classes]
-        )
+        return routing.routing_networks(trunk, router, [*units, classes])
     if variant == "cross_stitch":
         return _cross_stitched(trunk, tasks, units, classes)
     shared = _hidden_layers(units)

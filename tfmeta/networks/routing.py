@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import keras
 
 from tfmeta import errors
-from tfmeta.layers.sharing import routing
+from tfmeta.layers.sharing import routed_dense, routers
 from tfmeta.networks import sharing
 
 
 def routing_networks(
     trunk: keras.Model,
-    router: routing.Router,
+    router: routers.Router,
     units: Sequence[int],
     *,
     activation: str = "relu",
@@ -45,7 +45,7 @@ def routing_networks(
             f"units={list(units)}: expected {router.depth}, the router's depth"
         )
     layers = [
-        routing.RoutedDense(
+        routed_dense.RoutedDense(
             size,
             router.blocks,
             activation=activation if number < router.depth else None,

@@ -1,4 +1,4 @@
-"""Routers and routed layers: decisions, the policy learner, saving."""
+"""Routers: decisions and the policy learner."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.layers.sharing import routing
+from tfmeta.layers.sharing import loss_learners, routers
 
 _TASKS = ("a", "b")
 # What is routed, which a table does not look at.
@@ -14,7 +14,7 @@ _ROUTED = np.zeros((4, 1), np.float32)
 
 
 def _router(depth=2, blocks=3, **kwargs):
-    router = routing.Router(_TASKS, depth, blocks, seed=1, **kwargs)
+    router = routers.Router(_TASKS, depth, blocks, seed=1, **kwargs)
     router.build()
     return router
 
@@ -23,37 +23,13 @@ def _numbers(decisions):
     return [int(decision) for decision in decisions]
 
 
-def _project(values, minimum):
-    """Projects to the simplex by bisection."""
-    low, high = values.min() - 2, values.max() + 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if np.maximum(values - middle, minimum).sum() > 1:
-            low = middle
-        else:
-            high = middle
-    return np.maximum(values - low, minimum)
+class LearnsFromLossesTest(absltest.TestCase):
+    def test_a_router_does(self):
+        self.assertIsInstance(_router(), loss_learners.LearnsFromLosses)
 
-
-class SimplexTest(parameterized.TestCase):
-    @parameterized.product(
-        size=(1, 2, 20), minimum=(0.0, 0.01), scale=(1e-3, 1.0, 100.0)
-    )
-    def test_is_the_nearest_distribution(self, size, minimum, scale):
-        values = scale * np.random.default_rng(0).normal(size=(30, size))
-        projected = routing.project_to_simplex(
-            tf.constant(values), minimum
-        ).numpy()
-        np.testing.assert_allclose(projected.sum(-1), 1, rtol=1e-9)
-        self.assertGreaterEqual(projected.min(), minimum - 1e-12)
-        for row, given in zip(projected, values, strict=True):
-            np.testing.assert_allclose(row, _project(given, minimum), atol=1e-9)
-
-    def test_leaves_distributions_alone(self):
-        rows = np.random.default_rng(0).dirichlet(np.ones(5), 10)
-        np.testing.assert_allclose(
-            routing.project_to_simplex(tf.constant(rows)), rows, rtol=1e-9
-        )
+    def test_a_layer_that_learns_by_gradients_does_not(self):
+        layer = keras.layers.Dense(1)
+        self.assertNotIsInstance(layer, loss_learners.LearnsFromLosses)
 
 
 class DecisionsTest(absltest.TestCase):
@@ -216,7 +192,7 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
     )
     def test_bad_arguments_are_refused(self, arguments, message):
         with self.assertRaisesRegex(errors.InputError, message):
-            routing.Router(
+            routers.Router(
                 **{"tasks": _TASKS, "depth": 1, "blocks": 3, **arguments}
             )
 
@@ -229,64 +205,6 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
         ):
             with self.assertRaisesRegex(errors.InputError, "task='c'"):
                 call()
-
-
-class RoutedDenseTest(absltest.TestCase):
-    def test_is_the_block_that_is_chosen(self):
-        keras.utils.set_random_seed(0)
-        layer = routing.RoutedDense(4, 3, activation="tanh")
-        inputs = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
-        layer(inputs, tf.constant(0))
-        layer.biases.assign(np.random.default_rng(1).normal(size=(3, 4)))
-        for block in range(3):
-            dense = keras.layers.Dense(4, activation="tanh")
-            dense.build((None, 5))
-            dense.set_weights([layer.kernels[block], layer.biases[block]])
-            np.testing.assert_allclose(
-                layer(inputs, tf.constant(block)), dense(inputs), rtol=1e-5
-            )
-
-    def test_blocks_start_apart_and_in_the_scale_of_one_layer(self):
-        keras.utils.set_random_seed(0)
-        layer = routing.RoutedDense(200, 3)
-        layer.build((None, 300))
-        kernels = layer.kernels.numpy()
-        np.testing.assert_allclose(
-            kernels.std((1, 2)), np.sqrt(2 / 500), rtol=0.02
-        )
-        self.assertGreater(np.abs(kernels[0] - kernels[1]).max(), 0.01)
-
-    def test_only_the_chosen_block_has_a_gradient(self):
-        layer = routing.RoutedDense(4, 3)
-        inputs = tf.ones((6, 5))
-        layer(inputs, tf.constant(0))
-
-        @tf.function
-        def gradients(decision):
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_sum(layer(inputs, decision) ** 2)
-            return [
-                tf.convert_to_tensor(gradient)
-                for gradient in tape.gradient(loss, layer.trainable_weights)
-            ]
-
-        for gradient in gradients(tf.constant(1)):
-            self.assertGreater(np.abs(gradient[1]).max(), 0)
-            np.testing.assert_array_equal(gradient[0], 0)
-            np.testing.assert_array_equal(gradient[2], 0)
-
-    def test_mixed_precision_computes_in_half(self):
-        layer = routing.RoutedDense(4, 3, dtype="mixed_bfloat16")
-        self.assertEqual(
-            layer(np.ones((2, 5)), tf.constant(1)).dtype, tf.bfloat16
-        )
-        self.assertEqual(layer.kernels.dtype, "float32")
-
-    def test_bad_arguments_are_refused(self):
-        with self.assertRaisesRegex(errors.InputError, "units=0"):
-            routing.RoutedDense(0, 1)
-        with self.assertRaisesRegex(errors.InputError, "blocks=-1"):
-            routing.RoutedDense(1, -1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Rosenbaum, Klinger & Riemer, "Routing Networks: Adaptive Selection of Non-linear
 Functions for Multi-Task Learning" (ICLR 2018): at each of a few depths a router
 chooses one of k function blocks, which the inputs then pass through. Blocks
-learn by gradients, and the router by reinforcement.
+(`routed_dense`) learn by gradients, and the router by reinforcement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers.sharing import simplex
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -221,7 +222,7 @@ class Router(keras.Layer):
             _replace(
                 policies,
                 index,
-                project_to_simplex(policy, self.min_probability),
+                simplex.project_to_simplex(policy, self.min_probability),
             )
         )
         self.average_returns.assign(
@@ -234,14 +235,14 @@ class Router(keras.Layer):
         )
 
     def learn_from_losses(self, losses: Mapping[str, tf.Tensor]) -> None:
-        """Updates the policies of all tasks after a train step.
+        """Updates the policies after a train step, see `LearnsFromLosses`.
 
         The reward is minus the loss of the decisions drawn last, which for a
         cross-entropy is the log-likelihood.
 
         Args:
-            losses: a scalar for each task's name. Others than the router's are
-                none of its business.
+            losses: a scalar for each task's name. Tasks that are not the
+                router's are passed over.
         """
         for task in self.tasks:
             if task in losses:
@@ -268,120 +269,6 @@ class Router(keras.Layer):
                 f"task={task!r}: expected one of {self.tasks}"
             )
         return self.tasks.index(task)
-
-
-@keras.saving.register_keras_serializable("tfmeta")
-class RoutedDense(keras.Layer):
-    """A fully connected layer that is one of k function blocks.
-
-    `call(inputs, decision)` takes inputs `[..., features]` and the block's
-    number, a scalar that a `Router` gives. Only this block is computed, and
-    only it has a gradient, in the form of `tf.IndexedSlices`.
-
-    Args:
-        units: number of outputs.
-        blocks: number k of blocks.
-        activation: activation of all blocks.
-        kernel_initializer: initializer of each block's kernel.
-        **kwargs: see `keras.Layer`.
-
-    Raises:
-        InputError: if `units` or `blocks` is not positive.
-    """
-
-    def __init__(
-        self,
-        units: int,
-        blocks: int,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        for name, value in (("units", units), ("blocks", blocks)):
-            if not isinstance(value, int) or value < 1:
-                raise errors.InputError(
-                    f"{name}={value!r}: expected a positive integer"
-                )
-        self.units = units
-        self.blocks = blocks
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-
-    def build(self, inputs_shape, decision_shape=None):
-        """Makes kernels `[blocks, features, units]` and biases."""
-        del decision_shape
-        self.kernels = self.add_weight(
-            name="kernels",
-            shape=(self.blocks, inputs_shape[-1], self.units),
-            initializer=self._initialize,
-            # What is cast is the block alone.
-            autocast=False,
-        )
-        self.biases = self.add_weight(
-            name="biases",
-            shape=(self.blocks, self.units),
-            initializer="zeros",
-            autocast=False,
-        )
-
-    def call(self, inputs, decision):
-        """Returns `activation(inputs kernel + bias)` of the block."""
-        kernel = tf.gather(self.kernels.value, decision)
-        bias = tf.gather(self.biases.value, decision)
-        products = tf.tensordot(inputs, tf.cast(kernel, inputs.dtype), 1)
-        return self.activation(products + tf.cast(bias, inputs.dtype))
-
-    def compute_output_shape(self, inputs_shape, decision_shape=None):
-        """Returns the shape of the outputs."""
-        del decision_shape
-        return (*inputs_shape[:-1], self.units)
-
-    def get_config(self):
-        """Returns the constructor's arguments, serialized."""
-        return super().get_config() | {
-            "units": self.units,
-            "blocks": self.blocks,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(
-                self.kernel_initializer
-            ),
-        }
-
-    def _initialize(self, shape, dtype):
-        # Each block as a layer of its own: the fans are those of one block,
-        # and one initializer would draw the same for all.
-        return tf.stack(
-            [
-                self.kernel_initializer.clone()(shape[1:], dtype)
-                for _ in range(shape[0])
-            ]
-        )
-
-
-def project_to_simplex(values: tf.Tensor, minimum: float = 0.0) -> tf.Tensor:
-    """Projects rows to the nearest distributions (Duchi et al. 2008, fig. 1).
-
-    Args:
-        values: `[..., size]`.
-        minimum: that each probability has at least, below `1 / size`.
-
-    Returns:
-        Of all distributions with that minimum the one nearest in Euclidean
-        distance, of the same shape.
-    """
-    size = values.shape[-1]
-    shifted = values - minimum
-    ordered = tf.sort(shifted, axis=-1, direction="DESCENDING")
-    excess = tf.cumsum(ordered, axis=-1) - (1 - size * minimum)
-    thresholds = excess / tf.range(1, size + 1, dtype=values.dtype)
-    # The rows' entries that stay above the minimum, the largest always.
-    support = tf.reduce_sum(
-        tf.cast(ordered > thresholds, tf.int32), -1, keepdims=True
-    )
-    last = tf.maximum(support, 1) - 1
-    threshold = tf.gather(thresholds, last, axis=-1, batch_dims=last.ndim - 1)
-    return tf.nn.relu(shifted - threshold) + minimum
 
 
 def _replace(table: tf.Tensor, index: int, row: tf.Tensor) -> tf.Tensor:
