@@ -4,60 +4,55 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from experiments.run import contract, groups, table
-from experiments.run.table import Look, Text
+from experiments.run import contract, rows, table
+from experiments.run.contract import Column
+from experiments.run.groups import Group
 
-Group = groups.Group
-# What heads a line: the head of its column, and from a group to its cell.
-First = tuple[table.Head, Callable[[Group], table.Cell]]
-
-METHOD: First = (
-    table.Head("method", left=True),
-    lambda group: table.cell(group.title),
-)
-TASKS: First = (
-    table.Head("tasks", left=True),
-    lambda group: table.cell(
-        group.experiment.problem_title(group.problem, short=True)
-    ),
-)
+METHOD = Column("method", show="method")
+TASKS = Column("tasks", show="tasks")
+PROBLEM = Column("tasks", show="problem")
+# What is flush left.
+_WORDS = ("method", "tasks", "problem", "split", "note")
+# Values of the budget that do not change what is learned.
+_OF_EVALUATION = ("eval_splits", "eval_tasks", "steps_per_epoch")
 
 
 def make_table(
-    caption: str,
-    first: Sequence[First],
-    columns: Sequence[contract.Column],
-    lines: Sequence[Group],
+    caption: str, columns: Sequence[Column], groups: Sequence[Group]
 ) -> table.Table:
     """Makes a table with a line for each group.
 
+    Where lines of one method differ in settings that have no column, these are
+    notes on the method's title.
+
     Args:
         caption: what it shows.
-        first: the columns that head the lines.
-        columns: the others; those in which no line has anything are left out.
-        lines: the groups.
+        columns: its columns; those in which no line has anything are left out.
+        groups: the groups.
     """
+    shown = {column.value for column in columns if column.show == "setting"}
+
+    def cell(column: Column, group: Group) -> table.Cell:
+        if column.show == "method":
+            note = _differences(group, groups, shown)
+            return table.Cell(group.title, note=note)
+        return show(column, group)
+
     return table.Table(
         caption,
         [
-            *(head for head, _ in first),
-            *(
-                table.Head(
-                    column.title,
-                    left=column.show == "note",
-                    strong=column.is_result,
-                )
-                for column in columns
-            ),
+            table.Head(
+                column.title, column.show in _WORDS, strong=column.is_result
+            )
+            for column in columns
         ],
-        [
-            [
-                *(cell(group) for _, cell in first),
-                *(_SHOWN[column.show](column, group) for column in columns),
-            ]
-            for group in lines
-        ],
+        [[cell(column, group) for column in columns] for group in groups],
     ).without_empty_columns()
+
+
+def show(column: Column, group: Group) -> table.Cell:
+    """Returns what a column shows of a group."""
+    return _SHOWN[column.show](column, group)
 
 
 def show_value(setting: Any) -> str:
@@ -67,6 +62,19 @@ def show_value(setting: Any) -> str:
     if isinstance(setting, float):
         return f"{setting:g}"
     return "" if setting is None else str(setting)
+
+
+def show_setting(experiment: contract.Experiment, name: str, value: Any) -> str:
+    """Returns a setting as one says it: "8 tasks a step", "beta 1e-05"."""
+    title = setting_title(experiment, name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value} {title}"
+    return f"{title} {show_value(value)}"
+
+
+def setting_title(experiment: contract.Experiment, name: str) -> str:
+    """Returns what tables call a setting."""
+    return experiment.setting_titles.get(name, name.replace("_", " "))
 
 
 def show_chance(
@@ -80,46 +88,51 @@ def show_chance(
     return table.number(metric.factor * chance, metric.decimals)
 
 
-def show_spread(column: contract.Column, group: Group) -> table.Cell:
-    """Returns a metric's mean over seeds ± its standard deviation."""
+def _differences(group: Group, groups: Sequence[Group], shown: set[str]) -> str:
+    """Returns in what else a method differs from its other lines."""
+    others = [
+        other
+        for other in groups
+        if (other.method, other.problem) == (group.method, group.problem)
+    ]
+    return ", ".join(
+        show_setting(group.experiment, name, value)
+        for name, value in group.asked.items()
+        if name not in (*shown, *_OF_EVALUATION)
+        and any(other.asked.get(name, value) != value for other in others)
+    )
+
+
+def _show_spread(column: Column, group: Group) -> table.Cell:
     metric = group.experiment.find_metric(column.value)
     mean, deviation = table.spread(
         group.means(column.value, column.splits), metric.decimals
     )
-    look = Look.STRONG if column.is_result else Look.PLAIN
-    unit = Text(metric.unit if mean else "")
-    if column.show == "spread":
-        return table.Cell((Text(f"{mean}{deviation}", look), unit))
-    return table.Cell((Text(mean, look), Text(deviation, Look.DETAIL), unit))
+    unit = metric.unit if mean else ""
+    full = f"{mean}{deviation}{unit}"
+    text = full if column.show == "spread" else f"{mean}{unit}"
+    return table.Cell(text, full, strong=column.is_result)
 
 
-def show_published(column: contract.Column, group: Group) -> table.Cell:
-    """Returns the paper's figure and its spread, as far as they are known."""
-    figure = group.published
-    if figure is None:
-        return table.Cell()
-    metric = group.experiment.metric
-    decimals = min(metric.decimals, 2)
-    text = table.number(metric.factor * figure.mean, decimals)
-    if figure.std is not None:
-        text += f" ({table.number(metric.factor * figure.std, decimals)})"
-    return table.cell(text)
-
-
-def _show_seeds(column: contract.Column, group: Group) -> table.Cell:
+def _show_seeds(column: Column, group: Group) -> table.Cell:
     metric = group.experiment.find_metric(column.value)
     decimals = metric.decimals if column.show == "seeds" else None
-    parts: list[Text] = []
+    means, full = [], []
     for estimate in group.estimates(column.value, column.splits):
-        mean = table.number(metric.factor * estimate["mean"], decimals)
-        parts += [Text(", ")] * bool(parts) + [Text(mean)]
-        if column.show == "seeds" and estimate["ci95"] is not None:
-            half = table.number(metric.factor * estimate["ci95"], decimals)
-            parts.append(Text(f" ± {half}", Look.DETAIL))
-    return table.Cell(tuple(parts))
+        mean, half = (
+            ""
+            if value is None
+            else table.number(metric.factor * value, decimals)
+            for value in (estimate["mean"], estimate["ci95"])
+        )
+        means.append(mean)
+        full.append(f"{mean} ± {half}" if half else mean)
+    if column.show == "values":
+        return table.Cell(", ".join(means))
+    return table.Cell(", ".join(means), ", ".join(full))
 
 
-def _show_range(column: contract.Column, group: Group) -> table.Cell:
+def _show_range(column: Column, group: Group) -> table.Cell:
     parts = [
         {name for name in row["metrics"] if name.startswith(column.value)}
         for row in group.main_rows
@@ -128,39 +141,59 @@ def _show_range(column: contract.Column, group: Group) -> table.Cell:
     if not parts[0] or any(names != parts[0] for names in parts):
         return table.Cell()
     means = [statistics.mean(group.means(name)) for name in parts[0]]
-    # Both ends are single tasks' and known less well than a mean over tasks.
+    # One part is known less well than the mean over all.
     decimals = group.experiment.find_metric(column.value).decimals - 1
-    least, greatest = (
-        table.number(end, decimals) for end in (min(means), max(means))
+    ends = (table.number(end, decimals) for end in (min(means), max(means)))
+    return table.Cell(" to ".join(ends))
+
+
+def _show_published(column: Column, group: Group) -> table.Cell:
+    figure = group.published
+    if figure is None:
+        return table.Cell()
+    metric = group.experiment.metric
+    mean, *deviation = (
+        table.number(metric.factor * value, min(metric.decimals, 2))
+        for value in (figure.mean, figure.std)
+        if value is not None
     )
-    return table.cell(f"{least} to {greatest}")
+    return table.Cell(f"{mean} ({deviation[0]})" if deviation else mean)
 
 
-def _show_setting(column: contract.Column, group: Group) -> table.Cell:
-    # Zero turns a setting off.
-    return table.cell(show_value(group.asked.get(column.value) or None))
-
-
-def _show_minutes(column: contract.Column, group: Group) -> table.Cell:
-    minutes = statistics.mean(row["seconds"] for row in group.main_rows) / 60
-    return table.cell(f"{minutes:.{0 if minutes >= 1 else 1}f}")
-
-
-def _show_note(column: contract.Column, group: Group) -> table.Cell:
+def _show_note(column: Column, group: Group) -> table.Cell:
     notes = {
-        row.get("notes", {}).get(column.value, "") for row in group.main_rows
+        (row.get("notes") or {}).get(column.value) for row in group.main_rows
     }
-    return table.cell("; ".join(sorted(filter(None, notes))))
+    return table.Cell("; ".join(sorted(filter(None, notes))))
 
 
-_SHOWN: dict[str, Callable[[contract.Column, Group], table.Cell]] = {
-    "spread": show_spread,
-    "mean": show_spread,
+def _show_minutes(column: Column, group: Group) -> table.Cell:
+    minutes = group.minutes
+    return table.Cell(f"{minutes:.{0 if minutes >= 1 else 1}f}")
+
+
+_SHOWN: dict[str, Callable[[Column, Group], table.Cell]] = {
+    "spread": _show_spread,
+    "mean": _show_spread,
     "seeds": _show_seeds,
     "values": _show_seeds,
     "range": _show_range,
-    "paper": show_published,
-    "setting": _show_setting,
-    "minutes": _show_minutes,
+    "paper": _show_published,
     "note": _show_note,
+    "minutes": _show_minutes,
+    # Zero turns a setting off.
+    "setting": lambda column, group: table.Cell(
+        show_value(group.asked.get(column.value) or None)
+    ),
+    "tasks": lambda _, group: table.Cell(
+        group.experiment.problem_title(group.problem, short=True)
+    ),
+    "problem": lambda _, group: table.Cell(
+        group.experiment.problem_title(group.problem)
+    ),
+    "split": lambda _, group: table.Cell(", ".join(group.by_split)),
+    "seed numbers": lambda _, group: table.Cell(
+        ", ".join(str(row["seed"]) for row in group.main_rows)
+    ),
+    "commits": lambda _, group: table.Cell(rows.short_commits(group.all_rows)),
 }

@@ -151,7 +151,9 @@ class Column:
             interval; `"values"`, each seed's alone; `"paper"`, the figure that
             was published; `"range"`, the least and the greatest of its parts.
             Else `"setting"`, a setting or a value of the budget; `"minutes"`,
-            how long the training took; `"note"`, a note.
+            how long the training took; `"note"`, a note. And what needs no
+            value: `"method"`, `"problem"`, `"tasks"`, the problem in short,
+            `"split"`, `"seed numbers"`, `"commits"`.
         is_result: whether the reader looks here first.
     """
 
@@ -506,6 +508,15 @@ class Study:
     pictures: Sequence[Picture] = ()
 
 
+# What a command runs.
+Command = Experiment | Study
+
+
+def experiment_of(command: Command) -> Experiment:
+    """Returns the experiment that a command or each cell of a study runs."""
+    return command.experiment if isinstance(command, Study) else command
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A part of the story that the report tells.
@@ -520,4 +531,4 @@ class Part:
     name: str
     title: str
     lead: str
-    chapters: Sequence[Experiment | Study]
+    chapters: Sequence[Command]

@@ -1,7 +1,9 @@
 """Runs that differ by their seed alone, as one line of a table."""
 
 import dataclasses
+import itertools
 import json
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -37,15 +39,26 @@ class Group:
     @property
     def tested(self) -> bool:
         """Whether it was scored on the split that is kept for the end."""
-        splits = self.experiment.splits
-        return not splits or splits[-1] in self.by_split
+        return all(
+            split in self.by_split for split in self.experiment.splits[-1:]
+        )
 
     @property
     def main_rows(self) -> Sequence[rows.Row]:
         """The rows of the split that says most: of test if it was scored."""
-        return self.rows_of(reversed(self.experiment.splits)) or next(
-            iter(self.by_split.values())
+        return self._rows_of(
+            [*reversed(self.experiment.splits), *self.by_split]
         )
+
+    @property
+    def all_rows(self) -> list[rows.Row]:
+        """The rows of all splits."""
+        return list(itertools.chain.from_iterable(self.by_split.values()))
+
+    @property
+    def minutes(self) -> float:
+        """How long a run trained the method."""
+        return statistics.mean(row["seconds"] for row in self.main_rows) / 60
 
     @property
     def published(self) -> contract.Published | None:
@@ -58,13 +71,6 @@ class Group:
                 return figure
         return None
 
-    def rows_of(self, splits: Iterable[str]) -> Sequence[rows.Row]:
-        """Returns the rows of the first of some splits that was scored."""
-        for split in splits:
-            if split in self.by_split:
-                return self.by_split[split]
-        return ()
-
     def estimates(
         self, metric: str, splits: Sequence[str] = ()
     ) -> list[rows.Estimate]:
@@ -75,7 +81,7 @@ class Group:
             splits: of the first of these that was scored; if there are none, of
                 the one that says most.
         """
-        of = self.rows_of(splits) if splits else self.main_rows
+        of = self._rows_of(splits) if splits else self.main_rows
         return [
             row["metrics"][metric] for row in of if metric in row["metrics"]
         ]
@@ -83,10 +89,18 @@ class Group:
     def means(self, metric: str, splits: Sequence[str] = ()) -> list[float]:
         """Returns the means of `estimates` in the unit of the metric."""
         factor = self.experiment.find_metric(metric).factor
-        return [
-            factor * estimate["mean"]
-            for estimate in self.estimates(metric, splits)
-        ]
+        return [factor * e["mean"] for e in self.estimates(metric, splits)]
+
+    def _rows_of(self, splits: Iterable[str]) -> Sequence[rows.Row]:
+        """Returns the rows of the first of some splits that was scored."""
+        return next(
+            (
+                self.by_split[split]
+                for split in splits
+                if split in self.by_split
+            ),
+            (),
+        )
 
 
 def collect(
@@ -101,54 +115,51 @@ def collect(
     Returns:
         The groups, by problem, method and settings.
     """
-    # What flags say of settings is in each row's own.
-    elsewhere = {
+    # What flags say of a method's settings stands in its rows.
+    unasked = {
         "seed",
         *(setting.name for setting in experiment.hyperparameters),
         *(setting.name for setting in experiment.places),
     }
-
-    def asked(result: Mapping[str, Any], row: rows.Row) -> dict[str, Any]:
-        flags = {
-            name: value
-            for name, value in result.get("config", {}).items()
-            if value is not None and name not in elsewhere
-        }
-        return {**flags, **row["problem"], **row["budget"], **row["settings"]}
-
-    order = list(experiment.methods)
-    groups = []
-    for same in partition(
+    asked_rows = [
         (
-            (asked(result, row), row)
-            for result in results
-            for row in result["rows"]
-        ),
-        lambda pair: (pair[1]["method"], pair[0]),
+            {
+                name: value
+                for name, value in result.get("config", {}).items()
+                if value is not None and name not in unasked
+            }
+            | row["problem"]
+            | row["budget"]
+            | row["settings"],
+            row,
+        )
+        for result in results
+        for row in result["rows"]
+    ]
+    found = []
+    for same in partition(
+        asked_rows, lambda pair: (pair[1]["method"], pair[0])
     ):
-        values, first = same[0]
+        asked, row = same[0]
         by_split: dict[str, list[rows.Row]] = {}
-        for _, row in sorted(same, key=lambda pair: pair[1]["seed"]):
-            by_split.setdefault(row["split"], []).append(row)
-        groups.append(
-            Group(
-                experiment, first["method"], first["problem"], values, by_split
-            )
+        for _, of_seed in sorted(same, key=lambda pair: pair[1]["seed"]):
+            by_split.setdefault(of_seed["split"], []).append(of_seed)
+        found.append(
+            Group(experiment, row["method"], row["problem"], asked, by_split)
         )
-
-    def place(group: Group) -> tuple[Any, ...]:
-        method = group.method
-        return (
-            place_of_problem(group.problem, experiment),
-            order.index(method) if method in order else len(order),
-            method,
+    order = {method: number for number, method in enumerate(experiment.methods)}
+    return sorted(
+        found,
+        key=lambda group: (
+            place(group.problem, experiment),
+            order.get(group.method, len(order)),
+            group.method,
             [
-                (name, sortable(value))
-                for name, value in sorted(group.asked.items())
+                (name, sortable(group.asked[name]))
+                for name in sorted(group.asked)
             ],
-        )
-
-    return sorted(groups, key=place)
+        ),
+    )
 
 
 def method_title(experiment: contract.Experiment, method: str) -> str:
@@ -157,7 +168,7 @@ def method_title(experiment: contract.Experiment, method: str) -> str:
     return known.title if known else method.replace("_", " ")
 
 
-def place_of_problem(
+def place(
     problem: contract.Values, experiment: contract.Experiment
 ) -> list[Any]:
     """Returns what sorts the problems of an experiment."""
@@ -167,12 +178,7 @@ def place_of_problem(
 def partition(
     items: Iterable[_Item], key: Callable[[_Item], Any]
 ) -> list[list[_Item]]:
-    """Returns items with equal keys together, in the order of the first ones.
-
-    Args:
-        items: the items.
-        key: from an item to anything that JSON holds.
-    """
+    """Puts items with the same key, any JSON, together, in order."""
     parts: dict[str, list[_Item]] = {}
     for item in items:
         parts.setdefault(json.dumps(key(item), sort_keys=True), []).append(item)

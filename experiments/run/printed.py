@@ -1,11 +1,11 @@
 """The tables that a run and a study print."""
 
+import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.run import columns, contract, groups, rows, table
-from experiments.run.table import Look, Text
 
 
 def of_run(experiment: contract.Experiment, of: Sequence[rows.Row]) -> str:
@@ -15,33 +15,26 @@ def of_run(experiment: contract.Experiment, of: Sequence[rows.Row]) -> str:
         experiment: what was run.
         of: the rows of `results.json`.
     """
-    lines = [
-        groups.Group(
-            experiment,
-            row["method"],
-            row["problem"],
-            {**row["problem"], **row["budget"], **row["settings"]},
-            {row["split"]: [row]},
-        )
-        for row in of
+    # A spread over seeds says nothing of one; its interval does.
+    shown = [
+        dataclasses.replace(column, show="seeds")
+        if column.show == "spread"
+        else column
+        for column in experiment.lines
     ]
-    split: columns.First = (
-        table.Head("split", left=True),
-        lambda group: table.cell("".join(filter(None, group.by_split))),
-    )
-    printed = columns.make_table(
-        "",
-        (columns.METHOD, split),
-        experiment.lines,
+    lines = [
+        group
+        for row in of
+        for group in groups.collect([{"rows": [row]}], experiment)
+    ]
+    made = columns.make_table(
+        f"{table.capitalize(experiment.metric.title)} with its 95% interval",
+        [columns.METHOD, contract.Column("split", show="split"), *shown],
         lines,
     )
-    caption = (
-        f"{table.capitalize(experiment.metric.title)} with its 95% interval"
-    )
     chance = columns.show_chance(experiment, of[0]["problem"])
-    if chance:
-        caption += f"; chance is {chance}"
-    return "\n".join([caption, printed.plain(), *experiment.notes(of)])
+    caption = made.caption + (f"; chance is {chance}" if chance else "")
+    return "\n".join([caption, made.plain(), *experiment.notes(of)])
 
 
 def of_study(
@@ -70,25 +63,19 @@ def of_study(
     def cell(method: str, title: str) -> table.Cell:
         of = scores.get((method, title))
         if not of:
-            return table.cell("diverged" if of == [] else "")
-        shown, *others = (table.number(score, first.decimals) for score in of)
+            return table.Cell("diverged" if of == [] else "")
+        texts = [table.number(score, first.decimals) for score in of]
         share = (first.sign * of[0] - worst) / ((best - worst) or 1)
-        return table.Cell(
-            (Text(shown), *(Text(f" / {text}", Look.MUTED) for text in others)),
-            share,
-        )
+        return table.Cell(" / ".join(texts), share=share)
 
-    titles = study.experiment.setting_titles
+    titles = [columns.setting_title(study.experiment, name) for name in names]
     heads = sorted(values, key=values.__getitem__)
     return table.Table(
         study.note,
-        [
-            table.Head(", ".join(titles[name] for name in names), left=True),
-            *map(table.Head, heads),
-        ],
+        [table.Head(", ".join(titles), left=True), *map(table.Head, heads)],
         [
             [
-                table.cell(groups.method_title(study.experiment, method)),
+                table.Cell(groups.method_title(study.experiment, method)),
                 *(cell(method, title) for title in heads),
             ]
             for method in dict.fromkeys(method for method, _ in cells)
@@ -102,7 +89,7 @@ def _scores(study: contract.Study, of: Sequence[groups.Group]) -> list[float]:
         [
             mean
             for group in of
-            for mean in group.means(score.metric, [score.split])
+            for mean in group.means(score.metric, (score.split,))
         ]
         for score in study.scores
     ]

@@ -58,6 +58,26 @@ class Row(TypedDict):
     notes: dict[str, str]
 
 
+class Results(TypedDict):
+    """The content of a `results.json`.
+
+    Attributes:
+        schema: `SCHEMA`.
+        command: the name of the command that ran.
+        rows: one for each method and split.
+        config: the flags that fix the results.
+        versions: of the packages.
+        commit: of the tree that ran it.
+    """
+
+    schema: int
+    command: str
+    rows: list[Row]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+
+
 def point(value: float) -> Estimate:
     """Returns an estimate of which nothing but the number is known."""
     return {"mean": float(value), "ci95": None, "count": None}

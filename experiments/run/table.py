@@ -1,28 +1,9 @@
 """Tables, and how they are written as plain text and as Markdown."""
 
 import dataclasses
-import enum
 import math
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
-
-
-class Look(enum.Enum):
-    """How a part of a cell looks."""
-
-    PLAIN = "plain"
-    STRONG = "strong"
-    MUTED = "muted"
-    # What Markdown has no room for.
-    DETAIL = "detail"
-
-
-class Text(NamedTuple):
-    """A part of a cell."""
-
-    words: str
-    look: Look = Look.PLAIN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,27 +11,18 @@ class Cell:
     """A cell of a table.
 
     Attributes:
-        parts: its texts, one behind the other.
+        text: what it says.
+        full: the same with intervals and deviations, where there is room.
+        note: what is said below, where there is room.
+        strong: whether it is emphasized.
         share: how strongly it is tinted, from 0 to 1; None for no tint.
     """
 
-    parts: tuple[Text, ...] = ()
+    text: str = ""
+    full: str = ""
+    note: str = ""
+    strong: bool = False
     share: float | None = None
-
-    def __bool__(self) -> bool:
-        return any(part.words for part in self.parts)
-
-    def plain(self) -> str:
-        """Returns its text."""
-        return "".join(part.words for part in self.parts)
-
-    def markdown(self) -> str:
-        """Returns its text in Markdown, without details."""
-        return "".join(
-            f"**{part.words}**" if part.look is Look.STRONG else part.words
-            for part in self.parts
-            if part.words and part.look is not Look.DETAIL
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +62,7 @@ class Table:
         kept = [
             number
             for number in range(len(self.heads))
-            if any(line[number] for line in self.lines)
+            if any(line[number].text for line in self.lines)
         ]
         return Table(
             self.caption,
@@ -102,7 +74,7 @@ class Table:
         """Returns the table for a terminal, without its caption."""
         texts = [
             [head.title for head in self.heads],
-            *([cell.plain() for cell in line] for line in self.lines),
+            *([cell.full or cell.text for cell in line] for line in self.lines),
         ]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
         heads, *lines = (
@@ -119,20 +91,16 @@ class Table:
 
     def markdown(self) -> str:
         """Returns the table in Markdown, without its caption."""
-        heads = [
-            f"**{head.title}**" if head.strong else head.title
-            for head in self.heads
-        ]
         rules = ["---" if head.left else "---:" for head in self.heads]
-        lines = [[cell.markdown() for cell in line] for line in self.lines]
-        return "\n".join(
-            f"| {' | '.join(cells)} |" for cells in (heads, rules, *lines)
-        )
-
-
-def cell(words: str, look: Look = Look.PLAIN) -> Cell:
-    """Returns a cell of one text."""
-    return Cell((Text(words, look),))
+        lines = [
+            [_markdown(head.title, head.strong) for head in self.heads],
+            rules,
+            *(
+                [_markdown(cell.text, cell.strong) for cell in line]
+                for line in self.lines
+            ),
+        ]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def capitalize(title: str) -> str:
@@ -141,12 +109,7 @@ def capitalize(title: str) -> str:
 
 
 def number(value: float, decimals: int | None) -> str:
-    """Returns a number as text.
-
-    Args:
-        value: the number.
-        decimals: how many to show; None for four digits in all.
-    """
+    """Returns a number as text, with some decimals; None for four digits."""
     if not math.isfinite(value):
         return "not finite"
     text = f"{value:.4g}" if decimals is None else f"{value:.{decimals}f}"
@@ -154,21 +117,19 @@ def number(value: float, decimals: int | None) -> str:
 
 
 def spread(values: Sequence[float], decimals: int | None) -> tuple[str, str]:
-    """Returns a mean and its standard deviation as text, see `number`.
-
-    Args:
-        values: what to take these of.
-        decimals: how many to show.
+    """Returns a mean and a standard deviation as text, see `number`.
 
     Returns:
         `("1.5", " ± 0.7")`; no deviation of a single value, and nothing of
         none.
     """
-    if not values:
-        return "", ""
-    if not all(map(math.isfinite, values)):
-        return "not finite", ""
+    if not values or not all(map(math.isfinite, values)):
+        return "not finite" if values else "", ""
     mean = number(statistics.mean(values), decimals)
     if len(values) == 1:
         return mean, ""
     return mean, f" ± {number(statistics.stdev(values), decimals)}"
+
+
+def _markdown(text: str, strong: bool) -> str:
+    return f"**{text}**" if strong and text else text
