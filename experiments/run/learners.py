@@ -1,9 +1,11 @@
 """How meta-learners are trained and scored, and the settings that all have."""
 
+import abc
+import dataclasses
 import pathlib
 import shutil
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -82,17 +84,43 @@ HYPERPARAMETERS = (
 )
 
 
-class Tasks(contract.Problem, Protocol):
-    """Streams of the tasks that a meta-learner learns from."""
+@dataclasses.dataclass(frozen=True)
+class Tasks(contract.Problem, abc.ABC):
+    """Streams of the tasks that a meta-learner learns from.
+
+    Attributes:
+        values: see `contract.Problem`.
+    """
+
+    values: contract.Values
+
+    @property
+    def summary(self) -> str:
+        """What a run prints of it."""
+        return ""
 
     def train_episodes(self, *, start: int) -> tf.data.Dataset:
         """Returns the tasks to train on, from number `start` on."""
+        return self.episodes("meta-train", "train", start)
 
     def validation_episodes(self) -> tf.data.Dataset:
         """Returns the tasks of the learning curve."""
+        return self.episodes("meta-validation", "curve", 0)
 
     def eval_episodes(self, split: str) -> tf.data.Dataset:
         """Returns the tasks to score on, of one of `SPLITS`."""
+        return self.episodes(split, "eval", 0)
+
+    @abc.abstractmethod
+    def episodes(self, split: str, use: str, start: int) -> tf.data.Dataset:
+        """Returns an endless stream of tasks.
+
+        Args:
+            split: what they are made of, one of `SPLITS`.
+            use: what they are for, `"train"`, `"curve"` or `"eval"`. Streams
+                that differ in this or in the split share no tasks.
+            start: the number of the first task.
+        """
 
 
 class LearnerTrainer(resumable.KerasTrainer):

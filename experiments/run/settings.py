@@ -7,7 +7,7 @@ it (`run.flags`), and tables and results call it by the same name.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -136,3 +136,15 @@ def integers(name: str, default: None, help_text: str) -> Setting:
         return given
 
     return Setting(name, default, help_text, flags.DEFINE_list, read)
+
+
+def with_defaults(
+    settings: Iterable[Setting], defaults: Mapping[str, Any]
+) -> tuple[Setting, ...]:
+    """Returns settings with other defaults, where these are given by name."""
+    return tuple(
+        setting.replace(default=defaults[setting.name])
+        if setting.name in defaults
+        else setting
+        for setting in settings
+    )

@@ -1,0 +1,1 @@
+"""What the experiments on tasks of regression share."""

@@ -1,0 +1,94 @@
+"""What the descriptions of experiments on regression have in common."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from experiments.figures import curves
+from experiments.run import (
+    contract,
+    learner_tables,
+    learners,
+    pac_bayes,
+    rows,
+    settings,
+)
+from tfmeta import training
+
+_PROBLEM = (settings.integer("shots", 5, "Support examples of a task."),)
+_QUERIES = settings.integer(
+    "queries", 10, "Query examples of a task in training."
+)
+_PRIOR_SCALE = settings.number(
+    "prior_scale",
+    None,
+    "Sigma of the prior p(theta); by default the method's.",
+)
+_NOTE = """\
+before: without adaptation. other support: with another task's support set.
+A learner that errs little there on meta-train tasks has memorized: it reads the
+task from its input, and errs where the input does not tell it. Stochastic
+learners predict with the means of their posteriors."""
+
+
+def describe(
+    *,
+    label_range: tuple[float, float],
+    defaults: Mapping[str, Any],
+    methods: Mapping[str, contract.Method],
+    problem: Sequence[settings.Setting] = (),
+    pictures: Sequence[contract.Picture] = (),
+    **further: Any,
+) -> contract.Experiment:
+    """Describes an experiment on tasks of regression.
+
+    Args:
+        label_range: the least label there can be, and the greatest.
+        defaults: those of the flags that all have, by their names.
+        methods: what it compares.
+        problem: settings of its problem beside the shots.
+        pictures: what it draws beside the learning curves.
+        **further: the further fields of `contract.Experiment`.
+    """
+
+    def notes(results: Sequence[rows.Row]) -> list[str]:
+        return [_NOTE, *learner_tables.notes(results, methods)]
+
+    return contract.Experiment(
+        methods=methods,
+        problem=(*problem, *settings.with_defaults(_PROBLEM, defaults)),
+        budget=settings.with_defaults((*learners.BUDGET, _QUERIES), defaults),
+        hyperparameters=(*learners.HYPERPARAMETERS, _PRIOR_SCALE),
+        trainer=learners.LearnerTrainer(
+            "mse",
+            training.squared_error,
+            loss=keras.losses.MeanSquaredError,
+            error=pac_bayes.squared_error_within(*label_range),
+        ),
+        splits=learners.SPLITS,
+        metrics=learner_tables.metrics(learner_tables.MSE),
+        lines=learner_tables.lines(learner_tables.MSE),
+        columns=learner_tables.columns(learner_tables.MSE),
+        notes=notes,
+        further=(learner_tables.BOUNDS,),
+        shown_settings=(
+            "inner_learning_rate",
+            "inner_steps",
+            "test_inner_steps",
+            "outer_learning_rate",
+            "beta",
+            "initial_scale",
+            "prior_scale",
+            "weight_decay",
+            "steps",
+            "meta_batch_size",
+        ),
+        pictures=(
+            curves.picture(
+                "meta-train tasks, adapted", "meta-validation tasks, adapted"
+            ),
+            *pictures,
+        ),
+        **further,
+    )
