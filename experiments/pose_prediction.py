@@ -30,7 +30,7 @@ from experiments import (
     pose_methods,
     pose_objects,
     pose_pictures,
-    regression,
+    regression_run,
 )
 from experiments.run import cli
 from tfmeta import learners, tasks
@@ -104,7 +104,7 @@ for _name, _value in {
     "eval_tasks": 100,
 }.items():
     flags.FLAGS.set_default(_name, _value)
-flags.adopt_module_key_flags(regression)
+flags.adopt_module_key_flags(regression_run)
 
 
 @flags.multi_flags_validator(
@@ -120,7 +120,7 @@ _STREAMS = ("train", "curve", "eval", "picture")
 # Yin et al. 2020, tables 2 and 3: 15 CAD models held out, rendered by code that
 # draws no canonical orientations.
 _PUBLISHED = {
-    (method, 15): regression.Published(*figure)
+    (method, 15): regression_run.Published(*figure)
     for method, figure in {
         "maml": (5.39, 1.31),
         "mr_maml_w": (2.26, 0.09),
@@ -207,14 +207,14 @@ def main() -> None:
     )
     as_modelled = _CANONICAL.value == "model"
     dataset = "cad" if _CAD.value else "composed"
-    experiment = regression.Experiment(
+    experiment = regression_run.Experiment(
         "pose_prediction",
         methods,
         _PUBLISHED if _CAD.value and as_modelled else {},
         label_range=(0.0, pose.FULL_TURN),
         dataset=f"{dataset}_as_modelled" if as_modelled else dataset,
     )
-    regression.check_flags(experiment)
+    regression_run.check_flags(experiment)
     splits = tasks.load_pose(
         cli.resolve_path(_CAD.value) if _CAD.value else None,
         seed=_SPLIT_SEED.value,
@@ -227,14 +227,14 @@ def main() -> None:
     )
     problem = Problem(
         splits,
-        shots=regression.SHOTS.value,
-        queries=regression.QUERIES.value,
+        shots=regression_run.SHOTS.value,
+        queries=regression_run.QUERIES.value,
         seed=learner_flags.SEED.value,
     )
     examples = problem.examples()
     # Not meta-test, where settings are chosen without it.
     split = learner_flags.budget().eval_splits[-1]
-    run = regression.run(
+    run = regression_run.run(
         experiment,
         problem,
         config={

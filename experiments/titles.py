@@ -8,8 +8,8 @@ from experiments import (
     nme_methods,
     pose_methods,
     report_checks,
-    sinusoid_methods,
 )
+from experiments.sinusoids import methods as sinusoid_methods
 
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     report_checks.CLASSIFICATION: nme_methods.METHODS,

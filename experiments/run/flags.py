@@ -1,7 +1,7 @@
 """Flags made of settings."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from absl import flags
@@ -56,3 +56,20 @@ def parse(settings: Iterable[Setting], argv: Iterable[str]) -> dict[str, Any]:
     define(settings, flag_values)
     flag_values(["command", *argv])
     return read(settings, flag_values)
+
+
+def write(settings: Iterable[Setting], values: Mapping[str, Any]) -> list[str]:
+    """Returns the flags that `parse` reads these values of."""
+    flag_values = flags.FlagValues()
+    settings = list(settings)
+    define(settings, flag_values)
+    for setting in settings:
+        value = values[setting.name]
+        if isinstance(value, tuple):
+            value = [str(entry) for entry in value]
+        flag_values[setting.name].value = value
+    return [
+        flag_values[setting.name].serialize()
+        for setting in settings
+        if values[setting.name] is not None
+    ]

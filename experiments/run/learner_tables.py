@@ -74,11 +74,14 @@ def metrics(metric: contract.Metric) -> tuple[contract.Metric, ...]:
 
 def lines(metric: contract.Metric) -> tuple[contract.Column, ...]:
     """Returns the columns of the table that a run prints."""
+    name = metric.name
     return (
-        contract.Column("before", f"{metric.name}_before_adaptation"),
-        contract.Column("other support", f"{metric.name}_with_other_support"),
-        contract.Column("adapted", metric.name),
-        contract.Column("paper", metric.name, show="paper"),
+        contract.Column("before", f"{name}_before_adaptation", show="seeds"),
+        contract.Column(
+            "other support", f"{name}_with_other_support", show="seeds"
+        ),
+        contract.Column("adapted", name, show="seeds"),
+        contract.Column("paper", name, show="paper"),
         contract.Column("NLL", "nll"),
         contract.Column("ECE, %", "ece"),
     )

@@ -85,7 +85,7 @@ HYPERPARAMETERS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Tasks(contract.Problem, abc.ABC):
+class Tasks(abc.ABC):
     """Streams of the tasks that a meta-learner learns from.
 
     Attributes:

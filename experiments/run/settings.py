@@ -138,6 +138,42 @@ def integers(name: str, default: None, help_text: str) -> Setting:
     return Setting(name, default, help_text, flags.DEFINE_list, read)
 
 
+def values(
+    name: str, default: Sequence[Any], help_text: str, of: Setting
+) -> Setting:
+    """Returns a setting that is a list of values of another one.
+
+    They are sorted, and each is there once.
+
+    Args:
+        name: the list's name.
+        default: the list.
+        help_text: the flag's.
+        of: the setting whose values they are.
+    """
+
+    def read(value: Sequence[str]) -> tuple[Any, ...]:
+        entries = []
+        for entry in value:
+            flag_values = flags.FlagValues()
+            of.flag(
+                name=of.name, default=None, help="", flag_values=flag_values
+            )
+            try:
+                flag_values(["command", f"--{of.name}={entry}"])
+                entries.append(of.read(flag_values[of.name].value))
+            except (errors.InputError, flags.Error) as error:
+                raise errors.InputError(
+                    f"--{name}={','.join(value)}: {error}"
+                ) from error
+        if not entries:
+            raise errors.InputError(f"--{name}: expected at least one")
+        return tuple(sorted(set(entries)))
+
+    shown = [str(entry) for entry in default]
+    return Setting(name, shown, help_text, flags.DEFINE_list, read)
+
+
 def with_defaults(
     settings: Iterable[Setting], defaults: Mapping[str, Any]
 ) -> tuple[Setting, ...]:

@@ -43,8 +43,13 @@ def draw_tasks(problem: contract.Problem) -> list[tasks.Episode]:
 
 def examine(learner: learners.Learner, job: contract.Job) -> dict[str, Any]:
     """Returns a learner's predictions of the tasks that the picture shows."""
-    episodes = draw_tasks(job.problem)
-    return {"examples": predictions.predict(learner, episodes)}
+    return {
+        "examples": [
+            # As a meta-batch of two, for the sake of the other's support.
+            predictions.predict(learner, [episode] * 2)[0]
+            for episode in draw_tasks(job.problem)
+        ]
+    }
 
 
 def _draw(run: contract.Run, file: pathlib.Path) -> None:

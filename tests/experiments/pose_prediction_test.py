@@ -177,7 +177,7 @@ class WithoutRenderingTest(CommandTest):
 
     def test_the_papers_figures_are_of_cad_models_as_modelled_alone(self):
         run = self.enter_context(
-            mock.patch.object(pose_prediction.regression, "run")
+            mock.patch.object(pose_prediction.regression_run, "run")
         )
         run.return_value.outcomes = {}
         for drawing in ("pose_pictures", "pose_objects"):

@@ -1,72 +1,75 @@
 """The command on sinusoids, in this process."""
 
 import json
-import pathlib
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl import flags
-from absl.testing import absltest, flagsaver, parameterized
+from absl.testing import absltest, parameterized
 
-from experiments import sinusoid
-from tests.experiments import killed_runs
+from experiments.run import contract
+from experiments.sinusoids import experiment
+from tests.experiments import commands, killed_runs
 from tfmeta import errors, tasks
 from tfmeta.training import checkpoints
 
-_SMALL = (
-    "--steps=4",
-    "--steps_per_epoch=2",
-    "--meta_batch_size=2",
-    "--eval_tasks=4",
-    "--inner_steps=1",
-    "--test_inner_steps=2",
-)
 
-
-class CommandTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        # As `cli.run`: without XLA, whose compilation takes its time.
-        tf.config.experimental.enable_op_determinism()
-        self.out = pathlib.Path(self.create_tempdir().full_path, "run")
-        self.enter_context(flagsaver.flagsaver())
-
-    def run_command(self, *argv, out=None):
-        flags.FLAGS(["command", f"--out={out or self.out}", *argv])
-        sinusoid.main()
+class CommandTest(commands.CommandTestCase):
+    experiment = experiment.EXPERIMENT
+    small = (
+        "--steps=4",
+        "--steps_per_epoch=2",
+        "--meta_batch_size=2",
+        "--eval_tasks=4",
+        "--inner_steps=1",
+        "--test_inner_steps=2",
+    )
 
     def test_a_run_leaves_everything(self):
-        argv = (*_SMALL, "--methods=maml,mr_cnp_w", "--shots=10")
-        self.run_command(*argv)
-        results = json.loads((self.out / "results.json").read_text())
+        argv = ("--methods=maml,mr_cnp_w", "--shots=10")
+
+        def published(method, mean, std):
+            return contract.Published(method, {"shots": 10}, mean, std)
+
+        results = self.run_command(*argv)
         self.assertEqual(
             [
-                (row["method"], row["split"], row["paper"])
+                (
+                    row["method"],
+                    row["split"],
+                    self.experiment.find_published(
+                        row["method"], row["problem"], row["split"]
+                    ),
+                )
                 for row in results["rows"]
             ],
             [
                 ("maml", "meta-train", None),
                 ("maml", "meta-validation", None),
-                ("maml", "meta-test", 0.13),
+                ("maml", "meta-test", published("maml", 0.13, 0.01)),
                 ("mr_cnp_w", "meta-train", None),
                 ("mr_cnp_w", "meta-validation", None),
-                ("mr_cnp_w", "meta-test", 0.09),
+                ("mr_cnp_w", "meta-test", published("mr_cnp_w", 0.09, 0.01)),
             ],
         )
         for row in results["rows"]:
             self.assertEqual(
-                (row["experiment"], row["shots"], row["seed"], row["steps"]),
-                ("sinusoid", 10, 0, 4),
+                (row["experiment"], row["problem"], row["seed"]),
+                ("sinusoid", {"shots": 10}, 0),
             )
+            self.assertEqual(row["budget"]["steps"], 4)
+            metrics = row["metrics"]
             for kind in ("", "_before_adaptation", "_with_other_support"):
-                self.assertGreater(row[f"mse{kind}"]["mean"], 0)
-                self.assertEqual(row[f"mse{kind}"]["tasks"], 4)
+                self.assertGreater(metrics[f"mse{kind}"]["mean"], 0)
+                self.assertEqual(metrics[f"mse{kind}"]["count"], 4)
             if row["method"] == "mr_cnp_w":
-                self.assertBetween(row["pac_bayes"]["error"]["mean"], 0, 1)
-                self.assertGreater(row["pac_bayes"]["bound"], 1)
+                self.assertBetween(metrics["pac_bayes_error"]["mean"], 0, 1)
+                self.assertGreater(metrics["pac_bayes_bound"]["mean"], 1)
+                self.assertEqual(row["notes"], {"pac_bayes": "vacuous"})
             else:
-                self.assertIsNone(row["pac_bayes"])
+                self.assertNotIn("pac_bayes_bound", metrics)
+                self.assertEqual(row["notes"], {})
         for name in ("curves.png", "adapted.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
         with self.subTest("a learner that adapts without this library"):
@@ -91,16 +94,14 @@ class CommandTest(parameterized.TestCase):
                 errors.InputError, "--shots was 10 and is 5"
             ),
         ):
-            self.run_command(*_SMALL, "--methods=maml", "--shots=5")
+            self.run_command("--methods=maml", "--shots=5")
 
     @parameterized.parameters("mr_maml_w", "mr_maml_a", "mr_cnp_a")
     def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
         killed_runs.assert_ends_as_if_it_had_not_been(
             self,
             method,
-            lambda out: self.run_command(
-                *_SMALL, f"--methods={method}", out=out
-            ),
+            lambda out: self.run_command(f"--methods={method}", out=out),
         )
 
     @parameterized.named_parameters(
@@ -108,7 +109,7 @@ class CommandTest(parameterized.TestCase):
         ("no_method", "--methods: expected at least one", "--methods="),
         ("shots", "--shots=0", "--shots=0"),
         ("queries", "--queries=0", "--queries=0"),
-        ("steps", "--steps=700: expected a multiple", "--steps=700"),
+        ("steps", "--steps=7: expected a multiple", "--steps=7"),
         ("one_task", "--meta_batch_size=1", "--meta_batch_size=1"),
         ("splits", "--eval_splits: 'test' is unk", "--eval_splits=test"),
         ("rate", "inner_learning_rate", "--inner_learning_rate=0"),
@@ -120,9 +121,13 @@ class CommandTest(parameterized.TestCase):
         self.assertFalse(self.out.exists())
 
 
+def _problem(seed):
+    return experiment.Sinusoids({"shots": 3, "queries": 4, "seed": seed})
+
+
 class ProblemTest(absltest.TestCase):
     def test_streams_do_not_overlap(self):
-        problems = [sinusoid.Problem(3, 4, seed=seed) for seed in (0, 1)]
+        problems = [_problem(seed) for seed in (0, 1)]
         places = [
             next(stream.batch(50).as_numpy_iterator()).support_x[..., 0]
             for problem in problems
@@ -139,13 +144,13 @@ class ProblemTest(absltest.TestCase):
         self.assertGreater(len(np.unique(places)), 0.99 * np.size(places))
 
     def test_ids_tell_the_amplitude_in_training_alone(self):
-        problem = sinusoid.Problem(3, 4, seed=0)
+        problem = _problem(0)
 
         def error(stream):
             """Of who trusts the id."""
             drawn = next(stream.batch(50).as_numpy_iterator())
-            said = np.linspace(0.1, 4, 20)[drawn.query_x[..., 1:].argmax(-1)]
-            predictions = said * np.sin(drawn.query_x[..., 0])
+            named = np.linspace(0.1, 4, 20)[drawn.query_x[..., 1:].argmax(-1)]
+            predictions = named * np.sin(drawn.query_x[..., 0])
             return np.mean((drawn.query_y[..., 0] - predictions) ** 2)
 
         for stream in (

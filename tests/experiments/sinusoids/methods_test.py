@@ -1,25 +1,23 @@
 """Each method is the configuration that its name says, and trains."""
 
-import keras
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import sinusoid_methods
-from tests.experiments import method_cases
+from experiments.sinusoids import experiment
+from tests.experiments import commands, method_cases
 from tfmeta import layers, tasks
 
-_CNPS = [name for name in sinusoid_methods.METHODS if "cnp" in name]
-_MAMLS = [name for name in sinusoid_methods.METHODS if "cnp" not in name]
+_METHODS = experiment.EXPERIMENT.methods
+_CNPS = [name for name in _METHODS if "cnp" in name]
+_MAMLS = [name for name in _METHODS if "cnp" not in name]
 _REGULARIZED = {
     *("mr_maml_a", "mr_maml_w", "mr_maml_w_no_noise"),
     *("mr_cnp_a", "mr_cnp_w", "mr_cnp_w_no_noise", "cnp_bayes_by_backprop"),
 }
 
 
-def _build(name, **overrides):
-    keras.utils.set_random_seed(0)
-    method = sinusoid_methods.METHODS[name]
-    return method.build_compiled(method.settings(**overrides), steps=10, seed=0)
+def _build(name, **given):
+    return commands.build(experiment.EXPERIMENT, None, name, **given)
 
 
 def _layers_of(variables):
@@ -37,7 +35,7 @@ def _decayed_layers(learner):
 
 
 class MethodsTest(parameterized.TestCase):
-    @parameterized.parameters(*sinusoid_methods.METHODS)
+    @parameterized.parameters(*_METHODS)
     def test_trains(self, name):
         method_cases.assert_trains(
             self,
@@ -169,14 +167,14 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(*configs)
 
     def test_a_flag_for_some_methods_leaves_the_others(self):
-        said = {"beta": 0.5, "weight_decay": 0.25, "inner_steps": 7}
-        control = sinusoid_methods.METHODS["control"].settings(**said)
-        self.assertEqual(
-            (control.beta, control.weight_decay, control.inner_steps),
-            (None, None, 7),
-        )
-        ours = sinusoid_methods.METHODS["mr_maml_w"].settings(**said)
-        self.assertEqual((ours.beta, ours.weight_decay), (0.5, None))
+        given = {"beta": 0.5, "weight_decay": 0.25, "inner_steps": 7}
+        control = _METHODS["control"].choose(given)
+        self.assertNotIn("beta", control)
+        self.assertNotIn("weight_decay", control)
+        self.assertEqual(control["inner_steps"], 7)
+        ours = _METHODS["mr_maml_w"].choose(given)
+        self.assertEqual(ours["beta"], 0.5)
+        self.assertNotIn("weight_decay", ours)
 
 
 if __name__ == "__main__":
