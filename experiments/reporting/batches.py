@@ -84,7 +84,12 @@ def collect(
             k: v for k, v in config.items() if k != "seed" and v is not None
         }
         rows = run.result["rows"]
-        learned = sorted({repr((r["method"], r["problem"])) for r in rows})
+        learned = sorted(
+            {
+                repr([row[k] for k in ("method", "problem", "settings")])
+                for row in rows
+            }
+        )
         return [run.result["command"], learned, asked]
 
     def place(batch: Batch) -> tuple[Any, ...]:
