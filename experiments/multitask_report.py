@@ -5,12 +5,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import (
-    multitask_methods,
-    multitask_training,
-    seed_groups,
-)
+from experiments import seed_groups
 from experiments.figures import drawing
+from experiments.multitask import methods as multitask_methods
 from experiments.run import text_table
 
 # Yu et al. 2020, multi-task CIFAR-100; all but PCGrad's from Rosenbaum et al.
@@ -126,7 +123,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 def _markdown_line(group: seed_groups.Group) -> list[str]:
     validation, test = (
         [100 * mean for mean in group.means(split, "accuracy")]
-        for split in multitask_training.SPLITS
+        for split in ("validation", "test")
     )
     told = group.told
     first = told[0]
@@ -135,7 +132,7 @@ def _markdown_line(group: seed_groups.Group) -> list[str]:
         method.title,
         f"{first['settings']['learning_rate']:g}",
         f"{first['settings']['router_learning_rate']:g}"
-        if method.variant == "routing"
+        if "router_learning_rate" in method.settings
         else "",
         f"{first['steps']}",
         text_table.spread(validation),
@@ -201,7 +198,7 @@ def _draw_bars(rows, chance, pyplot, file: pathlib.Path) -> None:
     splits = list(dict.fromkeys(row["split"] for row in rows))
     by_key = {(row["method"], row["split"]): row for row in rows}
     colors = dict(
-        zip(multitask_training.SPLITS, ("#7fb2d9", "#1f5f99"), strict=True)
+        zip(("validation", "test"), ("#7fb2d9", "#1f5f99"), strict=True)
     )
     figure, axes = pyplot.subplots(
         figsize=(5, 1.2 + 0.55 * len(methods)), layout="constrained"

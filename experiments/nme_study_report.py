@@ -4,7 +4,7 @@ import itertools
 import pathlib
 from typing import Any
 
-from experiments import nme_methods
+from experiments.few_shot import methods as nme_methods
 from experiments.figures import drawing
 
 _PANELS = (

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments import (
-    multitask_methods,
-    nme_methods,
-    pose_methods,
     report_checks,
 )
+from experiments.few_shot import methods as nme_methods
+from experiments.multitask import methods as multitask_methods
+from experiments.poses import methods as pose_methods
 from experiments.sinusoids import methods as sinusoid_methods
 
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     report_checks.CLASSIFICATION: nme_methods.METHODS,
     "sinusoid": sinusoid_methods.METHODS,
-    "pose_prediction": pose_methods.methods(),
+    "pose_prediction": pose_methods.METHODS,
     report_checks.MULTITASK: multitask_methods.METHODS,
 }
 _DATASETS = {

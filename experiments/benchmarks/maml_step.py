@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from experiments.benchmarks import report, rounds, sessions, workloads
-from experiments.run import cli
+from experiments.run import cli, settings
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",
@@ -48,8 +48,10 @@ _META_BATCH_SIZE = flags.DEFINE_integer(
 def main() -> None:
     """Runs the contests and prints their tables."""
     contests = workloads.contests(
-        cli.chosen(_WORKLOADS, workloads.WORKLOADS),
-        cli.chosen(_CONTENDERS, workloads.CONTENDERS),
+        settings.chosen(_WORKLOADS.name, _WORKLOADS.value, workloads.WORKLOADS),
+        settings.chosen(
+            _CONTENDERS.name, _CONTENDERS.value, workloads.CONTENDERS
+        ),
         inner_steps=list(
             dict.fromkeys(sessions.positive_integers(_INNER_STEPS))
         ),

@@ -30,7 +30,7 @@ from experiments.benchmarks import (
     multitask_workloads,
     sessions,
 )
-from experiments.run import cli
+from experiments.run import cli, settings
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",
@@ -76,8 +76,14 @@ def main() -> None:
     session = sessions.Session(
         "multitask_step",
         multitask_workloads.contests(
-            cli.chosen(_WORKLOADS, multitask_workloads.WORKLOADS),
-            cli.chosen(_CONTENDERS, multitask_workloads.CONTENDERS),
+            settings.chosen(
+                _WORKLOADS.name, _WORKLOADS.value, multitask_workloads.WORKLOADS
+            ),
+            settings.chosen(
+                _CONTENDERS.name,
+                _CONTENDERS.value,
+                multitask_workloads.CONTENDERS,
+            ),
             sizes,
         ),
     )

@@ -13,9 +13,8 @@ from typing import Any
 
 from absl import flags
 
-from experiments import run_folder
 from experiments.benchmarks import entries, process, rounds
-from experiments.run import cli
+from experiments.run import cli, run_folder
 from tfmeta import errors
 
 _ROUNDS = flags.DEFINE_integer(

@@ -1,7 +1,7 @@
 """MAML's outer step in tfmeta, and what of the machine it is held against.
 
 - `tfmeta` and `tfmeta_default_threads`: the train step that `fit` runs.
-- `control` and `mr_maml_w`: these methods of `experiments.nme_methods`.
+- `control` and `mr_maml_w`: these methods of `experiments.few_shot`.
 - `matmul`: a product of two matrices of `problems.MATMUL_SIZE`.
 - `input`: a meta-batch of episodes, drawn from as many images as Omniglot has.
 
@@ -9,16 +9,26 @@ A module of `worker.py`.
 """
 
 import itertools
+import pathlib
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from experiments import nme_methods
 from experiments.benchmarks import problems, worker
+from experiments.few_shot import experiment
+from experiments.run import contract
 from tfmeta import learners, networks, tasks
 
 _OMNIGLOT_CLASSES, _OMNIGLOT_IMAGES_PER_CLASS = 1623, 20
+
+
+class _Tasks(NamedTuple):
+    """See `few_shot.methods.Tasks`."""
+
+    ways: int
+    image_shape: tuple[int, ...]
 
 
 def build(job: problems.Job) -> worker.Contender:
@@ -32,7 +42,7 @@ def build(job: problems.Job) -> worker.Contender:
         return _matmul()
     if job.contender == "input":
         return _input(len(job.episodes[0]))
-    if job.contender in nme_methods.METHODS:
+    if job.contender in experiment.EXPERIMENT.methods:
         return _train_step(_method(job), job)
     return _train_step(_maml(job), job)
 
@@ -82,17 +92,24 @@ def _maml(job: problems.Job) -> learners.MAML:
 def _method(job: problems.Job) -> learners.MAML:
     """Builds a method with its own initial weights, fixed by a seed."""
     keras.utils.set_random_seed(0)
-    method = nme_methods.METHODS[job.contender]
-    settings = method.settings(
-        inner_steps=job.inner_steps,
-        inner_learning_rate=job.inner_learning_rate,
-        outer_learning_rate=job.outer_learning_rate,
-        outer_schedule="constant",
-        filters=problems.FILTERS,
+    method = experiment.EXPERIMENT.methods[job.contender]
+    given = {
+        "inner_steps": job.inner_steps,
+        "inner_learning_rate": job.inner_learning_rate,
+        "outer_learning_rate": job.outer_learning_rate,
+        "outer_schedule": "constant",
+        "filters": problems.FILTERS,
+    }
+    return experiment.EXPERIMENT.trainer.build(
+        contract.Job(
+            method,
+            method.choose(given),
+            _Tasks(problems.WAYS, problems.IMAGE_SHAPE),
+            contract.Budget(steps=1, steps_per_epoch=1, eval_splits=()),
+            seed=0,
+            folder=pathlib.Path(),
+        )
     )
-    learner = method.build(settings, problems.WAYS, problems.IMAGE_SHAPE, 0)
-    nme_methods.compile_learner(learner, settings, steps=1)
-    return learner
 
 
 def _matmul() -> worker.Contender:

@@ -1,11 +1,10 @@
 """What the commands share: threads, determinism and one-line errors."""
 
-import math
 import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -80,68 +79,6 @@ def run(main: Callable[[], None]) -> None:
     app.run(guarded)
 
 
-def chosen(
-    names: flags.FlagHolder | flags.Flag, known: Iterable[str]
-) -> list[str]:
-    """Returns what a list flag names, once each.
-
-    Raises:
-        InputError: if it names nothing, or something unknown.
-    """
-    found = [name.strip() for name in names.value or () if name.strip()]
-    known = list(known)
-    if not found:
-        raise errors.InputError(
-            f"--{names.name}: expected at least one of {', '.join(known)}"
-        )
-    for name in found:
-        if name not in known:
-            raise errors.InputError(
-                f"--{names.name}: {name!r} is unknown; expected some of "
-                f"{', '.join(known)}"
-            )
-    return list(dict.fromkeys(found))
-
-
-def define_number(
-    name: str, help_text: str, *, zero: bool = False
-) -> flags.FlagHolder:
-    """Defines a flag for a finite number above zero, None if not given.
-
-    Args:
-        name: the flag's.
-        help_text: the flag's.
-        zero: whether zero is allowed, too.
-    """
-    holder = flags.DEFINE_float(name, None, help_text)
-    flags.register_validator(
-        name,
-        lambda value: (
-            value is None
-            or (math.isfinite(value) and (value > 0 or (zero and value == 0)))
-        ),
-        f"expected a {'number not below' if zero else 'number above'} 0",
-    )
-    return holder
-
-
-def steps_per_epoch(
-    steps: flags.FlagHolder[int], per_epoch: flags.FlagHolder[int]
-) -> int:
-    """Returns the steps of an epoch, which are no more than all.
-
-    Raises:
-        InputError: if the steps are not a number of epochs.
-    """
-    found = min(per_epoch.value, steps.value)
-    if steps.value % found:
-        raise errors.InputError(
-            f"--{steps.name}={steps.value}: expected a multiple of "
-            f"--{per_epoch.name}={found}"
-        )
-    return found
-
-
 def resolve_path(path: str) -> pathlib.Path:
     """Returns `path` as seen from where the user typed the command.
 
@@ -150,6 +87,11 @@ def resolve_path(path: str) -> pathlib.Path:
     """
     typed_in = os.environ.get("BUILD_WORKING_DIRECTORY", ".")
     return pathlib.Path(typed_in, pathlib.Path(path).expanduser())
+
+
+def data_folder(path: str | None) -> str | None:
+    """Returns the folder that a flag names as `resolve_path`, None for none."""
+    return path and str(resolve_path(path))
 
 
 def cores() -> int:

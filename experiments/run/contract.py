@@ -238,11 +238,14 @@ class Job:
     budget: Budget
     seed: int
     folder: pathlib.Path
-    examine: Callable[[Any, "Job"], dict[str, Any]]
+    examine: Callable[[Any, "Job"], dict[str, Any]] = lambda model, job: {}
 
 
 class Trainer(Protocol):
     """How methods of a kind are trained and scored."""
+
+    def build(self, job: Job) -> Any:
+        """Returns what is trained, as it is before training."""
 
     def run(self, job: Job) -> Outcome:
         """Trains and scores a method, or takes up where it stopped.
@@ -274,10 +277,14 @@ class Run:
     folder: pathlib.Path
 
     def by_title(self, key: str) -> dict[str, Any]:
-        """Returns what outcomes hold under a key, by the methods' titles."""
+        """Returns what outcomes hold under a key, by the methods' titles.
+
+        Methods whose outcomes have nothing there are left out.
+        """
         return {
             self.experiment.methods[name].title: outcome[key]
             for name, outcome in self.outcomes.items()
+            if key in outcome
         }
 
 

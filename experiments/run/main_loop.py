@@ -77,13 +77,7 @@ def run(experiment: contract.Experiment, values: contract.Values) -> None:
             folder.path / name,
             experiment.examine,
         )
-        outcome = folder.read_json(f"{name}/outcome.json")
-        if outcome is None:
-            outcome = experiment.trainer.run(job)
-            folder.write_json(f"{name}/outcome.json", outcome)
-            experiment.trainer.clean_up(job)
-        else:
-            print("Done before.")
+        outcome = run_method(experiment, name, job, folder)
         outcomes[name] = outcome
         results += _rows(experiment, name, job.settings, values, outcome)
         folder.write_results(results)
@@ -93,6 +87,33 @@ def run(experiment: contract.Experiment, values: contract.Values) -> None:
     print()
     print(printed.of_run(experiment, results))
     print(f"\nResults, plots, logs and models are in {folder.path}")
+
+
+def run_method(
+    experiment: contract.Experiment,
+    name: str,
+    job: contract.Job,
+    folder: run_folder.RunFolder,
+) -> contract.Outcome:
+    """Trains and scores a method, unless that was done before.
+
+    Args:
+        experiment: whose method it is.
+        name: the method's name, and that of its folder within the run's.
+        job: what to do.
+        folder: the run's folder.
+
+    Returns:
+        The outcome, as written to `<name>/outcome.json`.
+    """
+    outcome = folder.read_json(f"{name}/outcome.json")
+    if outcome is not None:
+        print("Done before.")
+        return outcome
+    outcome = experiment.trainer.run(job)
+    folder.write_json(f"{name}/outcome.json", outcome)
+    experiment.trainer.clean_up(job)
+    return outcome
 
 
 def open_folder(

@@ -47,7 +47,9 @@ def of_study(
         results: contents of `results.json` files that differ by their seed
             alone.
     """
-    names = [sweep.setting for sweep in study.sweeps]
+    titles = study.experiment.setting_titles
+    # Seeds are no setting: of these there is a mean.
+    names = [s.setting for s in study.sweeps if s.setting in titles]
     cells: dict[tuple[str, str], list[groups.Group]] = {}
     values: dict[str, list[Any]] = {}
     for group in groups.collect(results, study.experiment):

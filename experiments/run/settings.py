@@ -96,27 +96,46 @@ def text(name: str, default: str | None, help_text: str) -> Setting:
     return Setting(name, default, help_text, flags.DEFINE_string)
 
 
+def chosen(
+    name: str, given: Iterable[str] | None, known: Iterable[str]
+) -> tuple[str, ...]:
+    """Returns the names that a flag gives, once each.
+
+    Args:
+        name: the flag's.
+        given: what it holds.
+        known: the names that there are.
+
+    Raises:
+        InputError: if it gives nothing, or something unknown.
+    """
+    entries = [entry.strip() for entry in given or () if entry.strip()]
+    known = list(known)
+    if not entries:
+        raise errors.InputError(
+            f"--{name}: expected at least one of {', '.join(known)}"
+        )
+    for entry in entries:
+        if entry not in known:
+            raise errors.InputError(
+                f"--{name}: {entry!r} is unknown; expected some of "
+                f"{', '.join(known)}"
+            )
+    return tuple(dict.fromkeys(entries))
+
+
 def names(
     name: str, default: Sequence[str], known: Iterable[str], help_text: str
 ) -> Setting:
     """Returns a setting that is a list of names, at least one, once each."""
     known = list(known)
-
-    def read(value: Sequence[str] | None) -> tuple[str, ...]:
-        given = [entry.strip() for entry in value or () if entry.strip()]
-        if not given:
-            raise errors.InputError(
-                f"--{name}: expected at least one of {', '.join(known)}"
-            )
-        for entry in given:
-            if entry not in known:
-                raise errors.InputError(
-                    f"--{name}: {entry!r} is unknown; expected some of "
-                    f"{', '.join(known)}"
-                )
-        return tuple(dict.fromkeys(given))
-
-    return Setting(name, list(default), help_text, flags.DEFINE_list, read)
+    return Setting(
+        name,
+        list(default),
+        help_text,
+        flags.DEFINE_list,
+        lambda given: chosen(name, given, known),
+    )
 
 
 def integers(name: str, default: None, help_text: str) -> Setting:

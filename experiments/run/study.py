@@ -169,7 +169,7 @@ def _run_cells(
                 study.experiment,
                 cell.method,
                 {**values, **cell.values},
-                side_by_side.last_line(log),
+                side_by_side.last_line(log).removeprefix("error: "),
             )
             folder.write_results([row], cell.name)
         elif status:
@@ -210,7 +210,8 @@ def _line(
     """Returns what a cell scored, in one line."""
     titles = study.experiment.setting_titles
     at = ", ".join(
-        f"{titles[name]} {value}" for name, value in cell.values.items()
+        f"{titles.get(name, name)} {value}"
+        for name, value in cell.values.items()
     )
     by_split = {row["split"]: row["metrics"] for row in results}
     scores = []

@@ -11,8 +11,9 @@ from tfmeta.tasks import sinusoid
 _EVAL_QUERIES = 100
 # But for the labels' noise.
 _MAX_LABEL = float(sinusoid.AMPLITUDES[-1])
-# Streams of tasks that must not share their episodes.
-_STREAMS = ("train", "curve", "meta-train", "meta-validation", "meta-test")
+_STREAMS = tasks.Streams(
+    "train", "curve", "meta-train", "meta-validation", "meta-test"
+)
 # Yin et al. 2020, table 1.
 _PUBLISHED = tuple(
     contract.Published(method, {"shots": shots}, *figure)
@@ -38,7 +39,7 @@ class Sinusoids(learners.Tasks):
             shots=self.values["shots"],
             queries=self.values["queries"] if use == "train" else _EVAL_QUERIES,
             informative_ids=split == "meta-train",
-            seed=len(_STREAMS) * self.values["seed"] + _STREAMS.index(stream),
+            seed=_STREAMS.seed(self.values["seed"], stream),
             start=start,
         )
 

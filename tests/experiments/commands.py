@@ -1,13 +1,15 @@
 """Commands run in the process of the test, on command lines of its own."""
 
 import json
+import os
 import pathlib
+from unittest import mock
 
 import keras
 import tensorflow as tf
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 
-from experiments.run import contract, flags, main_loop
+from experiments.run import contract, flags, main_loop, run_folder
 
 
 class CommandTestCase(parameterized.TestCase):
@@ -21,6 +23,17 @@ class CommandTestCase(parameterized.TestCase):
 
     experiment: contract.Experiment
     small: tuple[str, ...] = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # What has to be rendered is rendered once for all tests.
+        cls.enterClassContext(
+            mock.patch.dict(
+                os.environ,
+                TFMETA_CACHE_DIR=f"{absltest.TEST_TMPDIR.value}/cache",
+            )
+        )
 
     def setUp(self):
         super().setUp()
@@ -39,7 +52,43 @@ class CommandTestCase(parameterized.TestCase):
                 [f"--out={out}", *self.small, *argv],
             ),
         )
-        return json.loads((out / "results.json").read_text())
+        return self.read_results(out)
+
+    def read_results(self, out=None):
+        """Returns what the `results.json` of a run holds."""
+        return json.loads(((out or self.out) / "results.json").read_text())
+
+
+def run_method(experiment, problem, name, out, budget, given, *, seed):
+    """Trains one method on a problem that was not loaded.
+
+    Args:
+        experiment: the experiment.
+        problem: what to train on.
+        name: the method's name, and that of its folder.
+        out: the folder of the run.
+        budget: values of the budget.
+        given: settings that the command line gives.
+        seed: fixes weights and draws.
+
+    Returns:
+        The outcome, as written to `outcome.json`.
+    """
+    method = experiment.methods[name]
+    return main_loop.run_method(
+        experiment,
+        name,
+        contract.Job(
+            method,
+            method.choose(given),
+            problem,
+            contract.Budget.of(budget),
+            seed,
+            out / name,
+            experiment.examine,
+        ),
+        run_folder.RunFolder(out, experiment.name, {}),
+    )
 
 
 def build(experiment, problem, name, *, steps=10, seed=0, **given):

@@ -66,6 +66,25 @@ class RunTest(parameterized.TestCase):
             cli.run(lambda: 1 // 0)
 
 
+class CommandLineTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("maml", "^error: unexpected argument 'maml'"),
+        ("--intra_op_threads=-1", "FATAL.*--intra_op_threads=-1"),
+    )
+    def test_a_mistake_ends_the_program(self, argument, message):
+        stderr = io.StringIO()
+        main = mock.Mock()
+        with (
+            contextlib.redirect_stderr(stderr),
+            mock.patch("sys.argv", ["command", argument]),
+            self.assertRaises(SystemExit) as end,
+        ):
+            cli.run(main)
+        self.assertEqual(end.exception.code, 1)
+        self.assertRegex(stderr.getvalue(), message)
+        main.assert_not_called()
+
+
 class ResolvePathTest(absltest.TestCase):
     def test_it_is_seen_from_where_the_command_was_typed(self):
         typed_in = {"BUILD_WORKING_DIRECTORY": "/home/ada"}

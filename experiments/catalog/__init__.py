@@ -1,0 +1,46 @@
+"""The one list of experiments, in the order of the story that they tell."""
+
+from experiments.few_shot import experiment as few_shot
+from experiments.few_shot import study
+from experiments.landscape import experiment as landscape
+from experiments.multitask import experiment as multitask
+from experiments.poses import experiment as poses
+from experiments.run import contract
+from experiments.sinusoids import experiment as sinusoids
+
+PARTS = (
+    contract.Part(
+        "memorize",
+        "Meta-learners memorize",
+        "Where one function solves all training tasks, a meta-learner may "
+        "learn that function, ignore the support sets, and fail on new tasks. "
+        "Meta-regularization (Yin et al. 2020) puts a price on what the "
+        "weights or activations that the inner loop leaves alone may know, so "
+        "that the learner has to read the support set.",
+        (
+            few_shot.EXPERIMENT,
+            study.STUDY,
+            sinusoids.EXPERIMENT,
+            poses.EXPERIMENT,
+        ),
+    ),
+    contract.Part(
+        "fight",
+        "Tasks fight",
+        "The gradients of tasks that share weights may conflict: a step for "
+        "one undoes a step for another. PCGrad (Yu et al. 2020) projects each "
+        "onto the normal plane of those that it conflicts with.",
+        (landscape.EXPERIMENT, multitask.EXPERIMENT),
+    ),
+)
+_CHAPTERS = tuple(chapter for part in PARTS for chapter in part.chapters)
+EXPERIMENTS = {
+    chapter.name: chapter
+    for chapter in _CHAPTERS
+    if isinstance(chapter, contract.Experiment)
+}
+STUDIES = {
+    chapter.name: chapter
+    for chapter in _CHAPTERS
+    if isinstance(chapter, contract.Study)
+}

@@ -1,0 +1,1 @@
+"""Few-shot classification where one function solves all training tasks."""

@@ -1,0 +1,244 @@
+"""The methods that the experiment on non-exclusive tasks compares."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import keras
+
+from experiments.run import contract
+from tfmeta import layers, learners, networks, optimizers, regularizers
+
+# Activations of the stochastic bottleneck (A).
+_BOTTLENECK_UNITS = 64
+_COMMON = {"outer_schedule": "cosine", "filters": 64}
+
+
+def _inner_loop(rate: float, steps: int) -> dict[str, Any]:
+    return {
+        "inner_learning_rate": rate,
+        "inner_steps": steps,
+        "test_inner_steps": lambda settings: 2 * settings["inner_steps"],
+    }
+
+
+# At a small inner learning rate MAML memorizes; at larger ones it does so less.
+_MAML = _COMMON | _inner_loop(0.01, 1) | {"outer_learning_rate": 3e-3}
+# The meta-regularized methods, and the controls that share their settings.
+_REGULARIZED = _COMMON | _inner_loop(0.1, 5) | {"outer_learning_rate": 1e-2}
+# Methods whose networks adapt by themselves.
+_AMORTIZED = _COMMON | {"outer_learning_rate": 1e-3}
+_FIXED_PRIOR = layers.NormalPrior()
+_POSTERIOR = {"beta": 1e-5, "initial_scale": 0.05}
+
+_Settings = contract.Values
+
+
+class Tasks(Protocol):
+    """What networks have to know of the tasks."""
+
+    @property
+    def ways(self) -> int:
+        """Classes in a task."""
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)` of an image."""
+
+
+def _maml(
+    settings: _Settings,
+    problem: Tasks,
+    seed: int,
+    *,
+    adapted: str = "*",
+    convolution: Callable[..., keras.Layer] | None = None,
+    bottleneck: keras.Layer | None = None,
+    posterior_draw: str = "task",
+    learner: Callable[..., learners.MAML] = learners.MAML,
+) -> learners.MAML:
+    network = networks.conv4(
+        problem.ways,
+        input_shape=problem.image_shape,
+        filters=settings["filters"],
+        bottleneck=bottleneck,
+        **({} if convolution is None else {"convolution": convolution}),
+    )
+    regularizer = None
+    if settings.get("taml_weight"):
+        regularizer = regularizers.TAMLEntropy(settings["taml_weight"])
+    return learner(
+        network,
+        adapted=adapted,
+        inner_learning_rate=settings["inner_learning_rate"],
+        inner_steps=settings["inner_steps"],
+        test_inner_steps=settings["test_inner_steps"],
+        posterior_draw=posterior_draw,
+        task_regularizer=regularizer,
+        seed=seed,
+    )
+
+
+def _mr_maml_w(settings, problem, seed, *, prior=_FIXED_PRIOR):
+    convolution = functools.partial(
+        layers.Conv2DReparameterization,
+        kernel_posterior_fn=layers.MeanFieldNormal(
+            loc_initializer="glorot_uniform",
+            initial_scale=settings["initial_scale"],
+        ),
+        kernel_prior_fn=prior,
+        kernel_divergence_fn=layers.KLDivergence(weight=settings["beta"]),
+        bias_posterior_fn=None,
+    )
+    return _maml(
+        settings,
+        problem,
+        seed,
+        adapted="head",
+        convolution=convolution,
+        # As the paper's code draws; a draw for each task costs more time.
+        posterior_draw="meta_batch",
+    )
+
+
+def _mr_maml_a(settings, problem, seed):
+    bottleneck = layers.StochasticBottleneck(
+        _BOTTLENECK_UNITS, divergence_weight=settings["beta"]
+    )
+    return _maml(
+        settings,
+        problem,
+        seed,
+        adapted="head",
+        bottleneck=bottleneck,
+    )
+
+
+def _llama(settings, problem, seed):
+    return _maml(
+        settings,
+        problem,
+        seed,
+        # The curvature of all weights would be too large.
+        adapted="head",
+        learner=functools.partial(
+            learners.LLAMA,
+            prior_precision=settings["prior_precision"],
+            curvature_weight=settings["curvature_weight"],
+        ),
+    )
+
+
+def _encoder(settings, problem) -> keras.Model:
+    """Makes conv4 without its head."""
+    network = networks.conv4(
+        problem.ways,
+        input_shape=problem.image_shape,
+        filters=settings["filters"],
+    )
+    return keras.Model(
+        network.inputs, network.get_layer("flatten").output, name="encoder"
+    )
+
+
+def _versa(settings, problem, seed):
+    encoder = _encoder(settings, problem)
+    return learners.VERSA(
+        encoder,
+        networks.amortized_head(
+            encoder.outputs[0].shape[-1],
+            initial_scale=settings["initial_scale"],
+        ),
+        ways=problem.ways,
+        seed=seed,
+    )
+
+
+def _cnp(settings, problem, seed):
+    return learners.CNP(
+        *networks.neural_process(
+            _encoder(settings, problem),
+            problem.ways,
+            representation_size=256,
+            latent_size=256,
+            hidden=(256,),
+        ),
+        seed=seed,
+    )
+
+
+def _recurrent(
+    settings,
+    problem,
+    seed,
+    *,
+    cell: Callable[[_Settings], keras.Layer] = lambda settings: (
+        keras.layers.LSTMCell(settings["cell_units"])
+    ),
+):
+    return learners.RecurrentLearner(
+        *networks.recurrent_networks(
+            _encoder(settings, problem), cell(settings), problem.ways
+        ),
+        seed=seed,
+    )
+
+
+_mann = functools.partial(
+    _recurrent,
+    cell=lambda settings: layers.MemoryAugmentedCell(
+        settings["cell_units"], slots=settings["memory_slots"]
+    ),
+)
+_head_only = functools.partial(_maml, adapted="head")
+
+METHODS = {
+    "maml": contract.Method("MAML", _maml, _MAML),
+    "maml_weight_decay": contract.Method(
+        "MAML + weight decay", _maml, _MAML | {"weight_decay": 0.1}
+    ),
+    "anil": contract.Method("ANIL", _head_only, _MAML),
+    "taml": contract.Method("TAML", _maml, _MAML | {"taml_weight": 0.1}),
+    "mr_maml_w": contract.Method(
+        "MR-MAML(W)", _mr_maml_w, _REGULARIZED | _POSTERIOR
+    ),
+    "mr_maml_w_learned_prior": contract.Method(
+        "MR-MAML(W), learned prior scale",
+        functools.partial(_mr_maml_w, prior=layers.LearnedNormalPrior()),
+        _REGULARIZED | _POSTERIOR,
+    ),
+    "mr_maml_a": contract.Method(
+        "MR-MAML(A)", _mr_maml_a, _REGULARIZED | {"beta": 1e-3}
+    ),
+    "control": contract.Method(
+        "control: W, no noise, no KL", _head_only, _REGULARIZED
+    ),
+    "control_weight_decay": contract.Method(
+        "control + weight decay",
+        _head_only,
+        _REGULARIZED | {"weight_decay": 0.1},
+    ),
+    "llama": contract.Method(
+        "LLAMA",
+        _llama,
+        _REGULARIZED | {"prior_precision": 1.0, "curvature_weight": 1e-4},
+    ),
+    "versa": contract.Method(
+        "VERSA",
+        _versa,
+        _AMORTIZED | {"outer_learning_rate": 3e-3, "initial_scale": 0.05},
+    ),
+    "cnp": contract.Method("CNP", _cnp, _AMORTIZED),
+    "recurrent": contract.Method(
+        "LSTM", _recurrent, _AMORTIZED | {"cell_units": 200}
+    ),
+    "mann": contract.Method(
+        "MANN", _mann, _AMORTIZED | {"cell_units": 200, "memory_slots": 128}
+    ),
+    "maml_pcgrad": contract.Method(
+        "MAML + PCGrad", _maml, _MAML, optimizers.PCGrad
+    ),
+    "control_pcgrad": contract.Method(
+        "control + PCGrad", _head_only, _REGULARIZED, optimizers.PCGrad
+    ),
+}
