@@ -1,13 +1,12 @@
 """The tables of a page of prose, in Markdown."""
 
-import json
 import pathlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.benchmarks import multitask_report, report
-from experiments.reporting import checks, tables
+from experiments.reporting import checks, run_files, tables
 from experiments.run import contract, groups, printed
 from tfmeta import errors
 
@@ -16,7 +15,7 @@ BLOCK = re.compile(
     r"(?P<end><!-- end -->)",
     re.DOTALL,
 )
-_BENCHMARKS: dict[str, Callable[[dict[str, Any]], str]] = {
+_BENCHMARKS: dict[str, Callable[[Any], str]] = {
     "maml_step": report.markdown,
     "multitask_step": multitask_report.markdown,
 }
@@ -48,49 +47,38 @@ def fill(
     """
 
     def make(match: re.Match) -> str:
-        block = f"<!-- begin {match['kind']} {match['folder']} -->"
-        contents = _read(results / match["folder"])
-        try:
-            shown = _show(match["kind"], contents, commands)
-        except errors.InputError as error:
-            raise errors.InputError(f"{block}: {error}") from error
+        kind, folder = match["kind"], match["folder"]
+        begin = f"<!-- begin {kind} {folder} -->"
+        if kind not in (*_GROUPS, _STUDY, *_BENCHMARKS):
+            kinds = ", ".join([*_GROUPS, _STUDY, *_BENCHMARKS])
+            raise errors.InputError(f"{begin}: expected one of {kinds}")
+
+        def check(content: Any) -> None:
+            if kind not in _BENCHMARKS:
+                checks.check(content, commands)
+
+        runs, refused = run_files.read(results / folder, check)
+        for file in refused:
+            raise errors.InputError(f"{begin}: {file.name}: {file.reason}")
+        if not runs:
+            raise errors.InputError(f"{begin}: expected results (*.json)")
+        contents = [run.result for run in runs]
+        if kind in _BENCHMARKS:
+            shown = "\n\n".join(map(_BENCHMARKS[kind], contents))
+        else:
+            shown = _show(kind, contents, commands[contents[0]["command"]])
         # Markdown wants empty lines between a comment and a table.
-        return f"{block}\n\n{shown}\n\n{match['end']}"
+        return f"{begin}\n\n{shown}\n\n{match['end']}"
 
     return BLOCK.sub(make, page)
 
 
 def _show(
-    kind: str,
-    contents: list[Any],
-    commands: Mapping[str, contract.Command],
+    kind: str, contents: list[Mapping[str, Any]], command: contract.Command
 ) -> str:
-    if kind in _BENCHMARKS:
-        return "\n\n".join(map(_BENCHMARKS[kind], contents))
-    if kind != _STUDY and kind not in _GROUPS:
-        kinds = ", ".join([*_GROUPS, _STUDY, *_BENCHMARKS])
-        raise errors.InputError(f"expected one of the kinds {kinds}")
-    for content in contents:
-        checks.check(content, commands)
-    command = commands[contents[0]["command"]]
     if kind in _GROUPS:
         experiment = contract.experiment_of(command)
         return _GROUPS[kind](groups.collect(contents, experiment))
     if not isinstance(command, contract.Study):
         raise errors.InputError(f"{command.name} is no study")
     return printed.of_study(command, contents).markdown()
-
-
-def _read(folder: pathlib.Path) -> list[Any]:
-    """Reads the results of a folder."""
-    contents = []
-    for file in sorted(folder.glob("*.json")):
-        try:
-            contents.append(json.loads(file.read_text()))
-        except ValueError as error:
-            raise errors.InputError(
-                f"{file} cannot be read: {error}"
-            ) from error
-    if not contents:
-        raise errors.InputError(f"{folder}: expected results (*.json)")
-    return contents

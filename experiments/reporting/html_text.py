@@ -2,6 +2,7 @@
 
 import base64
 import html
+import struct
 from collections.abc import Iterable
 
 from experiments.run import table
@@ -50,26 +51,16 @@ def join(contents: Iterable[str], between: str = "") -> Html:
 
 def show_table(shown: table.Table) -> Html:
     """Returns a table, in a box that it scrolls in where it is too wide."""
-    classes = [
-        "long"
-        if any(
-            len(line[number].full or line[number].text) > _LONG
-            for line in shown.lines
-        )
-        else None
-        if head.left
-        else "number"
-        for number, head in enumerate(shown.heads)
-    ]
-    above = [
-        element("th", title, scope="colgroup", colspan=span)
-        if title
-        else element("td", colspan=span)
-        for title, span in shown.above
-    ]
+    classes: list[str | None] = []
+    for number, column in enumerate(shown.columns):
+        cells = [line[number] for line in shown.lines]
+        if any(len(cell.full or cell.text) > _LONG for cell in cells):
+            classes.append("long")
+        else:
+            classes.append(None if table.is_words(column) else "number")
     heads = [
-        element("th", table.capitalize(head.title), class_=class_, scope="col")
-        for head, class_ in zip(shown.heads, classes, strict=True)
+        element("th", table.capitalize(column.title), class_=c, scope="col")
+        for column, c in zip(shown.columns, classes, strict=True)
     ]
     lines = [
         element(
@@ -87,11 +78,7 @@ def show_table(shown: table.Table) -> Html:
         element(
             "table",
             element("caption", element("span", shown.caption)),
-            element(
-                "thead",
-                *([element("tr", *above)] if above else []),
-                element("tr", *heads),
-            ),
+            element("thead", element("tr", *heads)),
             element("tbody", *lines),
         ),
         class_="scroll",
@@ -115,13 +102,14 @@ def _cell(cell: table.Cell) -> Html:
     return join([text, *note])
 
 
-def picture(
-    png: bytes, *, width: int, height: int, alt: str, caption: str
-) -> Html:
+def picture(png: bytes, *, scale: float, alt: str, caption: str) -> Html:
     """Makes a picture with a caption, its file inlined.
 
     On a narrow screen it scrolls in its box rather than become unreadable.
     """
+    # The first chunk's data begin with them.
+    size = struct.unpack(">II", png[16:24])
+    width, height = (round(scale * pixels) for pixels in size)
     encoded = base64.b64encode(png).decode("ascii")
     return element(
         "figure",

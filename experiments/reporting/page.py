@@ -1,12 +1,13 @@
 """The report: what runs gave, in the order of the story that they tell."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
 
 from experiments.reporting import batches, html_text, run_files, tables
 from experiments.reporting.batches import Batch
 from experiments.reporting.html_text import Html, element
-from experiments.run import columns, contract, groups, printed, rows, table
+from experiments.run import columns, contract, groups, printed
 
 _STYLE = pathlib.Path(__file__).with_name("report.css")
 # So many pictures of a chapter are shown without being asked for, and what
@@ -32,30 +33,28 @@ def make(
     Returns:
         A document in HTML that needs no other file.
     """
-    chapters = [chapter for part in parts for chapter in part.chapters]
-    all_batches = batches.collect(runs, chapters)
-    shown = {
-        chapter.name: [b for b in all_batches if b.command is chapter]
-        for chapter in chapters
-    }
-    sections = [
-        (
-            part.name,
-            part.title,
-            [
-                element("p", part.lead),
-                *(
-                    _chapter(chapter, shown[chapter.name])
-                    for chapter in part.chapters
-                    if shown[chapter.name]
-                ),
-            ],
+    # For each section its anchor, its title, and what is in it.
+    sections: list[tuple[str, str, list[Html]]] = []
+    what_was_run = [
+        element(
+            "p",
+            "What differs by the seed alone is one line. The settings are "
+            "those that the methods had in the end, given or by default; of "
+            "commands folders of data and of output are left out.",
         )
-        for part in parts
-        if any(shown[chapter.name] for chapter in part.chapters)
     ]
-    last = [*_what_was_run(all_batches), *_not_shown(refused)]
-    sections.append(("runs", "What was run", last))
+    for part in parts:
+        chapters = []
+        for command in part.chapters:
+            own = batches.collect(runs, command)
+            if own:
+                chapters.append(_chapter(command, own))
+                what_was_run += _runs(command, own)
+        if chapters:
+            lead = element("p", part.lead)
+            sections.append((part.name, part.title, [lead, *chapters]))
+    what_was_run += _not_shown(refused)
+    sections.append(("runs", "What was run", what_was_run))
     links = [
         element("li", element("a", title, href=f"#{anchor}"))
         for anchor, title, _ in sections
@@ -74,86 +73,83 @@ def make(
         ),
         element("nav", element("ol", *links), aria_label="Contents"),
     )
-    numbered = [
-        element(
-            "section",
+    main = element(
+        "main",
+        *(
             element(
-                "h2",
-                element("span", str(number), class_="ordinal"),
-                f" {title}",
-            ),
-            *contents,
-            id=anchor,
-        )
-        for number, (anchor, title, contents) in enumerate(sections, start=1)
-    ]
+                "section",
+                element(
+                    "h2",
+                    element("span", str(number), class_="ordinal"),
+                    f" {title}",
+                ),
+                *contents,
+                id=anchor,
+            )
+            for number, (anchor, title, contents) in enumerate(sections, 1)
+        ),
+    )
     style = _STYLE.read_text(encoding="utf-8")
-    main = element("main", *numbered)
     return html_text.document("tfmeta: results", style, header, main)
 
 
-def _chapter(command: contract.Command, of: Sequence[Batch]) -> Html:
+def _chapter(command: contract.Command, own: Sequence[Batch]) -> Html:
     if isinstance(command, contract.Study):
-        contents = [_study(command, batch) for batch in of]
+        contents = [_study(command, batch) for batch in own]
     else:
-        contents = _scores([r.result for b in of for r in b.runs], command)
+        contents = _scores(_groups(own))
     return element(
         "section",
         element("h3", command.title),
         element("p", command.lead),
         *contents,
-        *_pictures(of),
+        *_pictures(own),
         id=command.name,
     )
 
 
 def _study(study: contract.Study, batch: Batch) -> Html:
-    made = printed.of_study(study, [run.result for run in batch.runs])
-    experiment = study.experiment
-    budget = batch.groups[0].main_rows[0]["budget"]
+    made = printed.of_study(study, batch.results)
+    budget = batch.results[0]["rows"][0]["budget"]
     asked = [
-        columns.show_setting(experiment, name, budget[name])
-        for name in experiment.shown_settings
+        columns.show_setting(study.experiment, name, budget[name])
+        for name in study.experiment.shown_settings
         if name in budget
     ]
     titles = ", ".join(filter(None, [batch.tasks, *asked]))
-    caption = f"{titles}. {made.caption}"
-    return html_text.show_table(table.Table(caption, made.heads, made.lines))
+    return html_text.show_table(
+        dataclasses.replace(made, caption=f"{titles}. {made.caption}")
+    )
 
 
-def _scores(results, experiment: contract.Experiment) -> list[Html]:
-    of = groups.collect(results, experiment)
+def _scores(of: Sequence[groups.Group]) -> list[Html]:
     contents = list(map(html_text.show_table, tables.comparisons(of)))
-    for made, tried in tables.scores(of):
+    for made, only_tried in tables.scores(of):
         shown = html_text.show_table(made)
-        if tried:
-            were = "was" if tried == 1 else "were"
-            title = f"{_count(tried, 'setting')} that {were} not tested"
-            shown = html_text.details(title, shown)
+        if only_tried:
+            title = _count(len(made.lines), "setting")
+            shown = html_text.details(f"{title} only tried", shown)
         contents.append(shown)
     contents += map(html_text.show_table, tables.further(of))
     return contents + [element("p", note) for note in tables.notes(of)]
 
 
-def _pictures(of: Iterable[Batch]) -> list[Html]:
+def _pictures(own: Iterable[Batch]) -> list[Html]:
     """Makes the pictures of a chapter, those of first seeds in sight."""
     shown: list[Html] = []
     hidden: list[Html] = []
     in_sight = count = 0
-    for batch in of:
+    for batch in own:
         for run in batch.runs:
             if not run.pictures:
                 continue
-            figures = element(
-                "div",
-                *(_picture(batch, run, picture) for picture in run.pictures),
-                class_="figures",
-            )
+            pictures = [_picture(batch, run, drawn) for drawn in run.pictures]
+            figures = element("div", *pictures, class_="figures")
             if run is batch.runs[0] and in_sight < _SHOWN_PICTURES:
-                in_sight += len(run.pictures)
+                in_sight += len(pictures)
                 shown.append(figures)
             else:
-                count += len(run.pictures)
+                count += len(pictures)
                 hidden.append(figures)
     if hidden:
         title = _count(count, "further picture")
@@ -164,117 +160,49 @@ def _pictures(of: Iterable[Batch]) -> list[Html]:
 def _picture(
     batch: Batch, run: run_files.Run, picture: run_files.Picture
 ) -> Html:
-    path = pathlib.PurePosixPath(picture.name)
+    *method, stem = pathlib.PurePosixPath(picture.name).with_suffix("").parts
     titles = {drawn.name: drawn.title for drawn in batch.command.pictures}
-    title = titles.get(path.stem) or path.stem.replace("_", " ").capitalize()
-    methods = list(path.parts[:-1]) or batch.methods
-    about = [
-        batch.tasks,
-        # Of a study they are too many to be read out.
-        _method_titles(batch, methods)
-        if len(methods) < 5
-        else f"{len(methods)} methods",
-        f"seed {batches.seed_of(run)}.",
-    ]
+    title = titles.get(stem) or stem.replace("_", " ").capitalize()
+    if method:
+        methods = groups.method_title(batch.experiment, method[0])
+    elif len(batch.methods) < 5:
+        methods = ", ".join(batch.methods.values())
+    else:
+        methods = f"{len(batch.methods)} methods"
+    about = [batch.tasks, methods, f"seed {batches.seed_of(run)}."]
     text = f" {'; '.join(filter(None, about))}"
+    heading = element("strong", f"{title}.")
+    path = element("code", picture.path)
     return html_text.picture(
         picture.png,
-        width=round(picture.width * _SCALE),
-        height=round(picture.height * _SCALE),
+        scale=_SCALE,
         alt=f"{title}.{text}",
-        caption=html_text.join(
-            [
-                element("strong", f"{title}."),
-                f"{text} ",
-                element("code", picture.path),
-            ]
-        ),
+        caption=html_text.join([heading, text, " ", path]),
     )
 
 
-def _what_was_run(of: Sequence[Batch]) -> list[Html]:
-    """Makes the table of the runs, and what it takes to run them again."""
-    made = table.Table(
-        "Runs by settings: what differs by the seed alone is one line. Minutes "
-        "are those of one run’s training.",
-        [
-            table.Head(title, left=title not in ("steps", "minutes"))
-            for title in (
-                *("runs", "tasks", "methods", "steps", "seeds", "minutes"),
-                "commit",
+def _runs(command: contract.Command, own: Sequence[Batch]) -> list[Html]:
+    """Makes the table of what was run, and what it takes to run it again."""
+    return [
+        element("h3", command.title),
+        html_text.show_table(tables.all_settings(_groups(own))),
+        *(
+            html_text.details(
+                f"{command.name}: {', '.join(batch.methods.values())}",
+                element("pre", element("code", batch.call)),
+                html_text.items(map(_run, batch.runs)),
             )
-        ],
-        [_line(batch) for batch in of],
-    )
-    versions: dict[str, dict[int, None]] = {}
-    for batch in of:
-        for run in batch.runs:
-            packages = (run.result.get("versions") or {}).items()
-            text = ", ".join(" ".join(package) for package in packages)
-            versions.setdefault(text or "unknown", {})[batch.number] = None
-    return [
-        html_text.show_table(made.without_empty_columns()),
-        element("h3", "Versions"),
-        html_text.items(
-            text
-            if len(versions) == 1
-            else f"{text}: runs {', '.join(map(str, numbers))}"
-            for text, numbers in versions.items()
+            for batch in own
         ),
-        element("h3", "Commands and settings"),
-        element(
-            "p",
-            "Folders of data and of output are left out. The settings are "
-            "those that the methods had in the end, given or by default.",
-        ),
-        *map(_details, of),
     ]
 
 
-def _line(batch: Batch) -> list[table.Cell]:
-    experiment = batch.groups[0].experiment
-    settings = {setting.name for setting in experiment.hyperparameters}
-    given = [
-        columns.show_setting(experiment, name, value)
-        for name, value in batch.flags.items()
-        if name in settings
-    ]
-    link = element("a", str(batch.number), href=f"#run-{batch.number}")
-    return [
-        table.Cell(html_text.join([link, f" {batch.command.name}"])),
-        table.Cell(batch.tasks),
-        table.Cell(_method_titles(batch, batch.methods), note=", ".join(given)),
-        table.Cell(columns.show_value(batch.groups[0].asked.get("steps"))),
-        table.Cell(", ".join(str(batches.seed_of(run)) for run in batch.runs)),
-        table.Cell(f"{sum(group.minutes for group in batch.groups):.0f}"),
-        table.Cell(rows.short_commits(_rows(batch))),
-    ]
-
-
-def _details(batch: Batch) -> Html:
-    """Makes the command and the settings of a line of runs."""
-    runs = [
-        html_text.join(
-            [element("code", run.name), f" (seed {batches.seed_of(run)})"]
-        )
-        for run in batch.runs
-    ]
-    commits = sorted({row["commit"] or "unknown" for row in _rows(batch)})
-    settings = tables.all_settings(batch.groups)
-    return html_text.details(
-        f"{batch.number} {batch.command.name}: "
-        f"{_method_titles(batch, batch.methods)}",
-        element("pre", element("code", batch.call)),
-        *([html_text.show_table(settings)] if settings.lines else []),
-        element(
-            "p",
-            "Runs: ",
-            html_text.join(runs, ", "),
-            ". Commits: ",
-            html_text.join((element("code", c) for c in commits), ", "),
-            ".",
-        ),
-        id_=f"run-{batch.number}",
+def _run(run: run_files.Run) -> Html:
+    commits = {row["commit"] or "unknown" for row in run.result["rows"]}
+    packages = (run.result["versions"] or {}).items()
+    text = ", ".join([*sorted(commits), *map(" ".join, packages)])
+    return html_text.join(
+        [element("code", run.name), f": seed {batches.seed_of(run)}, {text}"]
     )
 
 
@@ -290,13 +218,9 @@ def _not_shown(refused: Sequence[run_files.Refused]) -> list[Html]:
     ]
 
 
-def _rows(batch: Batch) -> list[rows.Row]:
-    return [row for group in batch.groups for row in group.all_rows]
-
-
-def _method_titles(batch: Batch, methods: Iterable[str]) -> str:
-    experiment = batch.groups[0].experiment
-    return ", ".join(groups.method_title(experiment, name) for name in methods)
+def _groups(own: Sequence[Batch]) -> list[groups.Group]:
+    results = [result for batch in own for result in batch.results]
+    return groups.collect(results, own[0].experiment)
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,7 +3,6 @@
 import glob
 import json
 import pathlib
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,15 +23,11 @@ class Picture(NamedTuple):
         name: its file, relative to the run's folder.
         path: the same, relative to the folder that was searched.
         png: its content.
-        width: in pixels.
-        height: in pixels.
     """
 
     name: str
     path: str
     png: bytes
-    width: int
-    height: int
 
 
 class Refused(NamedTuple):
@@ -122,9 +117,9 @@ def read(
             relative(name),
             result,
             [
-                Picture(inside, relative(picture), *content)
+                Picture(inside, relative(picture), png)
                 for picture, inside in pictures.items()
-                for content in attempt(picture, _read_picture)
+                for png in attempt(picture, _read_picture)
             ],
         )
 
@@ -159,13 +154,11 @@ def _find_pictures(
     }
 
 
-def _read_picture(file: pathlib.Path) -> tuple[bytes, int, int]:
+def _read_picture(file: pathlib.Path) -> bytes:
     png = file.read_bytes()
     if not png.startswith(_PNG) or len(png) < 24:
         raise ValueError("not a PNG picture")
-    # The first chunk's data begin with them.
-    width, height = struct.unpack(">II", png[16:24])
-    return png, width, height
+    return png
 
 
 def _without_copies(runs: list[Run]) -> list[Run]:

@@ -1,5 +1,9 @@
-"""The tables of the report and of RESULTS.md, made of groups of rows."""
+"""The tables of the report and of RESULTS.md, made of groups of rows.
 
+All groups are of one experiment.
+"""
+
+import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -9,21 +13,24 @@ from experiments.run import columns, contract, groups, table
 from experiments.run.contract import Column
 from experiments.run.groups import Group
 
-_MINUTES = Column("min", show="minutes")
-_SEEDS = Column("seeds", show="seed numbers")
-_COMMITS = Column("commit", show="commits")
+_METHOD = Column("method", show="method")
+_TASKS = Column("tasks", show="tasks")
+_PROBLEM = Column("tasks", show="problem")
 _PAPER = Column("paper", show="paper")
+_RUNS = (
+    Column("min", show="minutes"),
+    Column("seeds", show="seed numbers"),
+    Column("commit", show="commits"),
+)
 
 
 def comparisons(of: Sequence[Group]) -> list[table.Table]:
-    """Makes tables of our figures beside the papers', one for each source.
+    """Makes tables of our figures beside the papers', problem by problem.
 
-    A column of figures is of one problem. Where the tables of scores show no
-    more, there are none.
-
-    Args:
-        of: the groups of one experiment.
+    Where the tables of scores show no more, there are none.
     """
+    experiment = of[0].experiment
+    metric, test = experiment.metric, tuple(experiment.splits[-1:])
     tables = []
     for source in groups.partition(of, _source):
         problems = [
@@ -33,75 +40,46 @@ def comparisons(of: Sequence[Group]) -> list[table.Table]:
             and (tested := [group for group in problem if group.tested])
         ]
         shown = [group for tested in problems for group in tested]
-        if len(shown) > len({group.method for group in shown}):
-            tables.append(_comparison(problems))
+        methods = dict.fromkeys(group.method for group in shown)
+        if len(shown) == len(methods):
+            continue
+        title = experiment.problem_title(_source(shown[0]))
+        caption = (
+            f"New tasks{f', {title}' if title else ''}: {metric.title}, ours "
+            "beside the paper’s."
+        )
+        heads = [_METHOD]
+        lines = [
+            [table.Cell(groups.method_title(experiment, method))]
+            for method in methods
+        ]
+        for tested in problems:
+            size = experiment.problem_title(tested[0].problem, short=True)
+            ours = Column(size, metric.name, test, is_result=True)
+            heads += [ours, _PAPER]
+            best = {g.method: g for g in sorted(tested, key=_validated)}
+            for line, method in zip(lines, methods, strict=True):
+                line += [
+                    columns.show(column, best[method])
+                    if method in best
+                    else table.Cell()
+                    for column in (ours, _PAPER)
+                ]
+            if len(best) < len(tested) and "Of several" not in caption:
+                caption += (
+                    " Of several settings of a method, those that did best on"
+                    " validation tasks."
+                )
+        tables.append(table.Table(caption, heads, lines))
     return tables
 
 
-def _comparison(problems: Sequence[Sequence[Group]]) -> table.Table:
-    experiment = problems[0][0].experiment
-    metric = experiment.metric
-    ours = Column(
-        "ours", metric.name, tuple(experiment.splits[-1:]), is_result=True
-    )
-    best = [
-        {group.method: group for group in sorted(problem, key=_validated)}
-        for problem in problems
-    ]
-    methods = dict.fromkeys(g.method for problem in problems for g in problem)
-    title = experiment.problem_title(_source(problems[0][0]))
-    caption = (
-        f"New tasks{f', {title}' if title else ''}: {metric.title}, ours "
-        "beside the paper’s."
-    )
-    if any(len(own) > len(of) for own, of in zip(problems, best, strict=True)):
-        caption += (
-            " Of several settings of a method, those that did best on"
-            " validation tasks."
-        )
-    return table.Table(
-        caption,
-        [
-            table.Head("method", left=True),
-            *(
-                table.Head(title)
-                for _ in problems
-                for title in ("ours", "paper")
-            ),
-        ],
-        [
-            [
-                table.Cell(groups.method_title(experiment, method)),
-                *(
-                    columns.show(column, own[method])
-                    if method in own
-                    else table.Cell()
-                    for own in best
-                    for column in (ours, _PAPER)
-                ),
-            ]
-            for method in methods
-        ],
-        [
-            ("", 1),
-            *(
-                (experiment.problem_title(problem[0].problem, short=True), 2)
-                for problem in problems
-            ),
-        ],
-    )
-
-
-def scores(of: Sequence[Group]) -> list[tuple[table.Table, int]]:
+def scores(of: Sequence[Group]) -> list[tuple[table.Table, bool]]:
     """Makes a table of all scores for each problem.
 
-    Args:
-        of: the groups of one experiment.
-
     Returns:
-        The tables. Where some settings of a problem were tested, others that
-        were only tried are in a table behind, with their number; all other
-        tables have 0.
+        The tables, each with whether its settings were only tried where those
+        of the table before it were tested.
     """
     name = of[0].experiment.metric.name
     tables = []
@@ -109,10 +87,8 @@ def scores(of: Sequence[Group]) -> list[tuple[table.Table, int]]:
         scored = [group for group in problem if group.estimates(name)]
         tested = [group for group in scored if group.tested]
         tried = [group for group in scored if not group.tested]
-        if tested:
-            tables.append((_scores(tested), 0))
-        if tried:
-            tables.append((_scores(tried), len(tried) if tested else 0))
+        tables += [(_scores(tested), False)] if tested else []
+        tables += [(_scores(tried), bool(tested))] if tried else []
     return tables
 
 
@@ -123,115 +99,93 @@ def _scores(of: Sequence[Group]) -> table.Table:
     chance = columns.show_chance(experiment, problem)
     if chance:
         caption += f" Chance is {chance}."
-    return columns.make_table(
-        caption, [columns.METHOD, *experiment.columns], of
-    )
+    return columns.make_table(caption, [_METHOD, *experiment.columns], of)
 
 
 def further(of: Sequence[Group]) -> list[table.Table]:
-    """Makes the further tables of an experiment that have a line.
-
-    Args:
-        of: the groups of one experiment.
-    """
-    return [
-        columns.make_table(
-            wanted.caption,
-            [columns.METHOD, columns.PROBLEM, *wanted.columns],
-            lines,
-        )
-        for wanted in of[0].experiment.further
-        if (
-            lines := [
-                group
-                for group in of
-                if any(columns.show(c, group).text for c in wanted.columns)
-            ]
-        )
-    ]
+    """Makes the further tables of an experiment that have a line."""
+    tables = []
+    for wanted in of[0].experiment.further:
+        lines = [
+            group
+            for group in of
+            if any(columns.show(c, group).text for c in wanted.columns)
+        ]
+        if lines:
+            shown = [_METHOD, _PROBLEM, *wanted.columns]
+            tables.append(columns.make_table(wanted.caption, shown, lines))
+    return tables
 
 
 def notes(of: Sequence[Group]) -> list[str]:
-    """Returns the paragraphs below the tables of groups of one experiment."""
+    """Returns the paragraphs below the tables."""
     experiment = of[0].experiment
-    paragraphs = list(
-        experiment.page_notes([row for group in of for row in group.all_rows])
-    )
+    rows = [row for group in of for row in group.all_rows]
+    paragraphs = list(experiment.page_notes(rows))
     if experiment.published_note and any(group.published for group in of):
         paragraphs.append(experiment.published_note)
     return paragraphs
 
 
 def results(of: Sequence[Group]) -> str:
-    """Returns the scores of all problems in Markdown.
-
-    Args:
-        of: the groups of one experiment.
-    """
+    """Returns the scores on all problems, and notes, in Markdown."""
     shown = [*_first(of), *of[0].experiment.columns]
-    made = columns.make_table("", shown, of).markdown()
-    return "\n\n".join([made, *notes(of)])
+    return "\n\n".join(
+        [columns.make_table("", shown, of).markdown(), *notes(of)]
+    )
 
 
 def settings(of: Sequence[Group]) -> str:
-    """Returns how methods were trained, and by what, in Markdown.
-
-    Args:
-        of: the groups of one experiment.
-    """
-    experiment = of[0].experiment
-    shown = [
-        Column(columns.setting_title(experiment, name), name, show="setting")
-        for name in experiment.shown_settings
-    ]
-    return columns.make_table(
-        "", [*_first(of), *shown, _MINUTES, _SEEDS, _COMMITS], of
-    ).markdown()
+    """Returns how methods were trained, and by what, in Markdown."""
+    names = of[0].experiment.shown_settings
+    return _settings([*_first(of)], names, of).markdown()
 
 
 def all_settings(of: Sequence[Group]) -> table.Table:
-    """Makes the table of all settings of the methods of a run.
+    """Makes the table of all settings of methods, and of their runs.
 
-    Args:
-        of: the groups of the run.
+    Settings that are the same on all lines are in the caption.
     """
-    experiment = of[0].experiment
-    values: dict[str, dict[str, dict[str, None]]] = {}
-    for group in of:
-        for name, value in group.main_rows[0]["settings"].items():
-            known = values.setdefault(name, {}).setdefault(group.method, {})
-            known[columns.show_value(value)] = None
-    methods = dict.fromkeys(group.method for group in of)
-    titles = [groups.method_title(experiment, method) for method in methods]
-    return table.Table(
-        "Settings of the methods.",
-        [table.Head("setting", left=True), *map(table.Head, titles)],
-        [
-            [
-                table.Cell(columns.setting_title(experiment, name)),
-                *(
-                    table.Cell(", ".join(known.get(method, ())))
-                    for method in methods
-                ),
-            ]
-            for name, known in values.items()
-        ],
-    ).without_empty_columns()
+    rows = [row for group in of for row in group.main_rows]
+    differing, common = [], []
+    for name in {n: 0 for r in rows for n in (*r["budget"], *r["settings"])}:
+        values = [group.asked.get(name) for group in of]
+        if any(value != values[0] for value in values):
+            differing.append(name)
+        else:
+            common.append(
+                columns.show_setting(of[0].experiment, name, values[0])
+            )
+    made = _settings([_METHOD, _PROBLEM], differing, of)
+    caption = f"Settings, and minutes of a run. For all: {', '.join(common)}."
+    return dataclasses.replace(made, caption=caption)
+
+
+def _settings(
+    first: list[Column], names: Sequence[str], of: Sequence[Group]
+) -> table.Table:
+    shown = [
+        Column(
+            columns.setting_title(of[0].experiment, name), name, show="setting"
+        )
+        for name in names
+    ]
+    return columns.make_table("", [*first, *shown, *_RUNS], of)
 
 
 def _first(of: Sequence[Group]) -> list[Column]:
     """Returns the columns that head the lines of all problems."""
     has_sizes = any(trait.is_size for trait in of[0].experiment.traits)
-    return [columns.TASKS, columns.METHOD] if has_sizes else [columns.METHOD]
+    return [_TASKS, _METHOD] if has_sizes else [_METHOD]
 
 
 def _validated(group: Group) -> tuple[float, int]:
     """Returns what sorts a method's settings by validation, and seeds."""
     metric = group.experiment.metric
-    of = group.means(metric.name, group.experiment.splits[-2:-1])
-    if not of or not all(map(math.isfinite, of)):
-        return -math.inf, len(of)
-    return metric.sign * statistics.mean(of), len(of)
+    means = group.means(metric.name, group.experiment.splits[-2:-1])
+    if not means or not all(map(math.isfinite, means)):
+        return -math.inf, len(means)
+    return metric.sign * statistics.mean(means), len(means)
 
 
 def _problem(group: Group) -> contract.Values:

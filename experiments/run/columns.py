@@ -8,11 +8,6 @@ from experiments.run import contract, rows, table
 from experiments.run.contract import Column
 from experiments.run.groups import Group
 
-METHOD = Column("method", show="method")
-TASKS = Column("tasks", show="tasks")
-PROBLEM = Column("tasks", show="problem")
-# What is flush left.
-_WORDS = ("method", "tasks", "problem", "split", "note")
 # Values of the budget that do not change what is learned.
 _OF_EVALUATION = ("eval_splits", "eval_tasks", "steps_per_epoch")
 
@@ -38,16 +33,8 @@ def make_table(
             return table.Cell(group.title, note=note)
         return show(column, group)
 
-    return table.Table(
-        caption,
-        [
-            table.Head(
-                column.title, column.show in _WORDS, strong=column.is_result
-            )
-            for column in columns
-        ],
-        [[cell(column, group) for column in columns] for group in groups],
-    ).without_empty_columns()
+    lines = [[cell(column, group) for column in columns] for group in groups]
+    return table.Table(caption, columns, lines).without_empty_columns()
 
 
 def show(column: Column, group: Group) -> table.Cell:
@@ -168,7 +155,7 @@ def _show_note(column: Column, group: Group) -> table.Cell:
 
 
 def _show_minutes(column: Column, group: Group) -> table.Cell:
-    minutes = group.minutes
+    minutes = statistics.mean(row["seconds"] for row in group.main_rows) / 60
     return table.Cell(f"{minutes:.{0 if minutes >= 1 else 1}f}")
 
 

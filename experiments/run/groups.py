@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -39,9 +38,7 @@ class Group:
     @property
     def tested(self) -> bool:
         """Whether it was scored on the split that is kept for the end."""
-        return all(
-            split in self.by_split for split in self.experiment.splits[-1:]
-        )
+        return self.by_split.keys() >= set(self.experiment.splits[-1:])
 
     @property
     def main_rows(self) -> Sequence[rows.Row]:
@@ -56,20 +53,11 @@ class Group:
         return list(itertools.chain.from_iterable(self.by_split.values()))
 
     @property
-    def minutes(self) -> float:
-        """How long a run trained the method."""
-        return statistics.mean(row["seconds"] for row in self.main_rows) / 60
-
-    @property
     def published(self) -> contract.Published | None:
         """The paper's figure for what was scored, if there is one."""
-        for split in self.by_split:
-            figure = self.experiment.find_published(
-                self.method, self.problem, split
-            )
-            if figure is not None:
-                return figure
-        return None
+        return self.experiment.find_published(
+            self.method, self.problem, self.main_rows[0]["split"]
+        )
 
     def estimates(
         self, metric: str, splits: Sequence[str] = ()
@@ -93,14 +81,7 @@ class Group:
 
     def _rows_of(self, splits: Iterable[str]) -> Sequence[rows.Row]:
         """Returns the rows of the first of some splits that was scored."""
-        return next(
-            (
-                self.by_split[split]
-                for split in splits
-                if split in self.by_split
-            ),
-            (),
-        )
+        return next(filter(None, map(self.by_split.get, splits)), ())
 
 
 def collect(
@@ -116,40 +97,30 @@ def collect(
         The groups, by problem, method and settings.
     """
     # What flags say of a method's settings stands in its rows.
-    unasked = {
-        "seed",
-        *(setting.name for setting in experiment.hyperparameters),
-        *(setting.name for setting in experiment.places),
-    }
-    asked_rows = [
-        (
-            {
-                name: value
-                for name, value in result.get("config", {}).items()
-                if value is not None and name not in unasked
-            }
-            | row["problem"]
-            | row["budget"]
-            | row["settings"],
-            row,
-        )
-        for result in results
-        for row in result["rows"]
-    ]
-    found = []
-    for same in partition(
-        asked_rows, lambda pair: (pair[1]["method"], pair[0])
-    ):
-        asked, row = same[0]
+    settings = (*experiment.hyperparameters, *experiment.places)
+    unasked = {"seed", *(setting.name for setting in settings)}
+    pairs: list[tuple[dict[str, Any], rows.Row]] = []
+    for result in results:
+        flags = {
+            name: value
+            for name, value in result.get("config", {}).items()
+            if value is not None and name not in unasked
+        }
+        pairs += [
+            (flags | row["problem"] | row["budget"] | row["settings"], row)
+            for row in result["rows"]
+        ]
+    collected = []
+    for same in partition(pairs, lambda pair: (pair[1]["method"], pair[0])):
+        asked, first = same[0]
         by_split: dict[str, list[rows.Row]] = {}
-        for _, of_seed in sorted(same, key=lambda pair: pair[1]["seed"]):
-            by_split.setdefault(of_seed["split"], []).append(of_seed)
-        found.append(
-            Group(experiment, row["method"], row["problem"], asked, by_split)
-        )
+        for _, row in sorted(same, key=lambda pair: pair[1]["seed"]):
+            by_split.setdefault(row["split"], []).append(row)
+        method, problem = first["method"], first["problem"]
+        collected.append(Group(experiment, method, problem, asked, by_split))
     order = {method: number for number, method in enumerate(experiment.methods)}
     return sorted(
-        found,
+        collected,
         key=lambda group: (
             place(group.problem, experiment),
             order.get(group.method, len(order)),

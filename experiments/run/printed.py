@@ -29,7 +29,7 @@ def of_run(experiment: contract.Experiment, of: Sequence[rows.Row]) -> str:
     ]
     made = columns.make_table(
         f"{table.capitalize(experiment.metric.title)} with its 95% interval",
-        [columns.METHOD, contract.Column("split", show="split"), *shown],
+        [contract.Column(n, show=n) for n in ("method", "split")] + shown,
         lines,
     )
     chance = columns.show_chance(experiment, of[0]["problem"])
@@ -47,18 +47,22 @@ def of_study(
         results: contents of `results.json` files that differ by their seed
             alone.
     """
-    titles = study.experiment.setting_titles
+    experiment = study.experiment
+    titles = experiment.setting_titles
     # Seeds are no setting: of these there is a mean.
     names = [s.setting for s in study.sweeps if s.setting in titles]
-    cells: dict[tuple[str, str], list[groups.Group]] = {}
     values: dict[str, list[Any]] = {}
-    for group in groups.collect(results, study.experiment):
+    scores: dict[tuple[str, str], list[float]] = {}
+    for group in groups.collect(results, experiment):
         at = [group.asked.get(name) for name in names]
         title = ", ".join(columns.show_value(value) or "none" for value in at)
         values[title] = [groups.sortable(value) for value in at]
-        cells.setdefault((group.method, title), []).append(group)
-    scores = {key: _scores(study, of) for key, of in cells.items()}
-    first = study.experiment.find_metric(study.scores[0].metric)
+        means = [group.means(s.metric, (s.split,)) for s in study.scores]
+        # Of what diverged there are none.
+        scores[group.method, title] = (
+            list(map(statistics.mean, means)) if all(means) else []
+        )
+    first = experiment.find_metric(study.scores[0].metric)
     firsts = [first.sign * of[0] for of in scores.values() if of]
     worst, best = min(firsts, default=0), max(firsts, default=0)
 
@@ -70,29 +74,17 @@ def of_study(
         share = (first.sign * of[0] - worst) / ((best - worst) or 1)
         return table.Cell(" / ".join(texts), share=share)
 
-    titles = [columns.setting_title(study.experiment, name) for name in names]
     heads = sorted(values, key=values.__getitem__)
-    return table.Table(
-        study.note,
-        [table.Head(", ".join(titles), left=True), *map(table.Head, heads)],
+    lines = [
         [
-            [
-                table.Cell(groups.method_title(study.experiment, method)),
-                *(cell(method, title) for title in heads),
-            ]
-            for method in dict.fromkeys(method for method, _ in cells)
-        ],
-    )
-
-
-def _scores(study: contract.Study, of: Sequence[groups.Group]) -> list[float]:
-    """Returns the means of a cell's scores; of what diverged there are none."""
-    means = [
-        [
-            mean
-            for group in of
-            for mean in group.means(score.metric, (score.split,))
+            table.Cell(groups.method_title(experiment, method)),
+            *(cell(method, title) for title in heads),
         ]
-        for score in study.scores
+        for method in dict.fromkeys(method for method, _ in scores)
     ]
-    return list(map(statistics.mean, means)) if all(means) else []
+    heading = contract.Column(
+        ", ".join(titles[name] for name in names), show="method"
+    )
+    return table.Table(
+        study.note, [heading, *map(contract.Column, heads)], lines
+    )

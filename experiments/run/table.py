@@ -5,6 +5,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from experiments.run import contract
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -26,62 +28,44 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Head:
-    """The head of a column.
-
-    Attributes:
-        title: what it says.
-        left: whether the column is flush left, as words are, not right.
-        strong: whether it is emphasized.
-    """
-
-    title: str
-    left: bool = False
-    strong: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
 class Table:
     """A table.
 
     Attributes:
         caption: what it shows.
-        heads: one for each column.
+        columns: its columns.
         lines: for each line one cell for each column.
-        above: titles above the heads, each with the number of columns that it
-            spans.
     """
 
     caption: str
-    heads: Sequence[Head]
+    columns: Sequence[contract.Column]
     lines: Sequence[Sequence[Cell]]
-    above: Sequence[tuple[str, int]] = ()
 
     def without_empty_columns(self) -> "Table":
         """Returns the table without columns in which no line has anything."""
         kept = [
             number
-            for number in range(len(self.heads))
+            for number in range(len(self.columns))
             if any(line[number].text for line in self.lines)
         ]
         return Table(
             self.caption,
-            [self.heads[number] for number in kept],
+            [self.columns[number] for number in kept],
             [[line[number] for number in kept] for line in self.lines],
         )
 
     def plain(self) -> str:
         """Returns the table for a terminal, without its caption."""
         texts = [
-            [head.title for head in self.heads],
+            [column.title for column in self.columns],
             *([cell.full or cell.text for cell in line] for line in self.lines),
         ]
-        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        widths = [max(map(len, cells)) for cells in zip(*texts, strict=True)]
         heads, *lines = (
             "  ".join(
-                text.ljust(width) if head.left else text.rjust(width)
-                for text, width, head in zip(
-                    line, widths, self.heads, strict=True
+                text.ljust(width) if is_words(column) else text.rjust(width)
+                for text, width, column in zip(
+                    line, widths, self.columns, strict=True
                 )
             ).rstrip()
             for line in texts
@@ -91,16 +75,20 @@ class Table:
 
     def markdown(self) -> str:
         """Returns the table in Markdown, without its caption."""
-        rules = ["---" if head.left else "---:" for head in self.heads]
         lines = [
-            [_markdown(head.title, head.strong) for head in self.heads],
-            rules,
+            [_markdown(c.title, c.is_result) for c in self.columns],
+            ["---" if is_words(c) else "---:" for c in self.columns],
             *(
-                [_markdown(cell.text, cell.strong) for cell in line]
+                [_markdown(c.text, c.strong) for c in line]
                 for line in self.lines
             ),
         ]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def is_words(column: contract.Column) -> bool:
+    """Returns whether a column is flush left, as words are."""
+    return column.show in ("method", "tasks", "problem", "split", "note")
 
 
 def capitalize(title: str) -> str:

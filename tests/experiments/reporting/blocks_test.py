@@ -118,9 +118,9 @@ class BlocksTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("no_kind", [made_up.shapes()], "no_kind runs -->: expected one of"),
-        ("results", [], "runs: expected results"),
+        ("results", [], "results runs -->: expected results"),
         ("results", [{"rows": [1]}], "results runs -->: .*has no version"),
-        ("study", [made_up.shapes()], "study runs -->: shapes is no study"),
+        ("study", [made_up.shapes()], "shapes is no study"),
     )
     def test_mistakes(self, kind, results, message):
         with self.assertRaisesRegex(errors.InputError, message):

@@ -3,11 +3,16 @@
 from absl.testing import absltest
 
 from experiments.run import table
-from experiments.run.table import Cell, Head
+from experiments.run.contract import Column
+from experiments.run.table import Cell
 
 _TABLE = table.Table(
     "Things.",
-    [Head("name", left=True), Head("n"), Head("share", strong=True)],
+    [
+        Column("name", show="method"),
+        Column("n"),
+        Column("share", is_result=True),
+    ],
     [
         [Cell("a", note="of two"), Cell("10"), Cell("1.0", "1.0 ± 0.5")],
         [Cell("long one"), Cell("9"), Cell("2.0", strong=True)],
@@ -42,7 +47,7 @@ class TableTest(absltest.TestCase):
     def test_columns_in_which_there_is_nothing_are_left_out(self):
         wider = table.Table(
             _TABLE.caption,
-            [*_TABLE.heads, Head("paper")],
+            [*_TABLE.columns, Column("paper")],
             [[*line, Cell()] for line in _TABLE.lines],
         )
         self.assertEqual(wider.without_empty_columns(), _TABLE)
