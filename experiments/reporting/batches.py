@@ -55,7 +55,12 @@ class Batch:
                 values = {
                     columns.show_value(value): groups.sortable(value)
                     for row in self.results[0]["rows"]
-                    for value in [row["settings"].get(sweep.setting)]
+                    for asked in [
+                        row["problem"] | row["budget"] | row["settings"]
+                    ]
+                    for value in [
+                        (asked | {"seed": row["seed"]}).get(sweep.setting)
+                    ]
                 }
                 flags[sweep.flag] = sorted(values, key=values.__getitem__)
         lines = [f"./bazelw run //experiments:{self.command.name} --"]
