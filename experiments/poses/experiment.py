@@ -11,7 +11,7 @@ from experiments.regression import description, predictions
 from experiments.run import cli, contract, learners, settings
 from tfmeta import errors, tasks
 from tfmeta import learners as meta_learners
-from tfmeta.tasks.poses import pose, rendering
+from tfmeta.tasks.poses import backends, canonical_orientations, pose_objects
 
 _STREAMS = tasks.Streams("train", "curve", "eval", "picture")
 _PICTURED_OBJECTS = 3
@@ -44,7 +44,7 @@ _PROBLEM = (
     settings.choice(
         "canonical",
         "random",
-        pose.CANONICALS,
+        canonical_orientations.CANONICALS,
         "Where azimuth 0 of an object is: 'random', an orientation that is "
         "drawn for each object, or 'model', as it was modelled, which makes it "
         "the same for all CAD models of a class.",
@@ -76,7 +76,7 @@ _PLACES = (
     settings.choice(
         "backend",
         None,
-        rendering.BACKENDS,
+        backends.BACKENDS,
         "What MuJoCo renders through; by default what is there.",
     ),
 )
@@ -90,7 +90,7 @@ class Objects(learners.Tasks):
         splits: the objects.
     """
 
-    splits: tasks.PoseSplits
+    splits: tasks.Splits[tasks.PoseObjects]
 
     @property
     def shown_split(self) -> str:
@@ -170,7 +170,7 @@ def _load(values: contract.Values) -> Objects:
     return Objects({**values, **completed}, splits)
 
 
-def _describe(splits: tasks.PoseSplits) -> str:
+def _describe(splits: tasks.Splits[tasks.PoseObjects]) -> str:
     """Returns how many objects there are, and a digest of their images."""
     digest = hashlib.sha256()
     for part in splits:
@@ -225,7 +225,7 @@ EXPERIMENT = description.describe(
     ),
     check=_check,
     load=_load,
-    label_range=(0.0, pose.FULL_TURN),
+    label_range=(0.0, pose_objects.FULL_TURN),
     published=_PUBLISHED,
     folder=lambda values: (
         f"{values['dataset']}-{values['shots']}shot-seed{values['seed']}"

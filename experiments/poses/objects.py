@@ -8,7 +8,7 @@ import numpy as np
 from experiments.figures import drawing
 from experiments.run import contract
 from tfmeta import learners, tasks, training
-from tfmeta.tasks.poses import pose
+from tfmeta.tasks.poses import pose_objects
 
 # Of each object.
 _TASKS = 10
@@ -17,8 +17,8 @@ _TASKS = 10
 # that of the mean of two azimuths half a turn apart; and that of the mean of
 # all azimuths.
 REFERENCES = {
-    "best if both ends look the same": (pose.FULL_TURN / 4) ** 2,
-    "predicting the mean": pose.FULL_TURN**2 / 12,
+    "best if both ends look the same": (pose_objects.FULL_TURN / 4) ** 2,
+    "predicting the mean": pose_objects.FULL_TURN**2 / 12,
 }
 
 

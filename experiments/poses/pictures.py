@@ -9,7 +9,7 @@ import numpy as np
 from experiments.figures import drawing
 from experiments.regression import predictions
 from experiments.run import contract
-from tfmeta.tasks.poses import pose
+from tfmeta.tasks.poses import pose_objects
 
 # Of each object's queries.
 _SHOWN = 3
@@ -66,7 +66,7 @@ def _draw_dial(axes: Any, truth: float, predicted: Mapping[str, float]) -> None:
         (predicted["initial"], predictions.INITIAL),
         (predicted["adapted"], predictions.ADAPTED),
     ):
-        turn = 2 * np.pi * label / pose.FULL_TURN
+        turn = 2 * np.pi * label / pose_objects.FULL_TURN
         axes.plot([0, np.cos(turn)], [0, np.sin(turn)], **style)
 
 

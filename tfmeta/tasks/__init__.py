@@ -12,7 +12,7 @@ from tfmeta.tasks.images.cifar100 import load_cifar100
 from tfmeta.tasks.images.episodes import CONSTRUCTIONS, sample_episodes
 from tfmeta.tasks.images.glyph_tasks import load_glyph_tasks
 from tfmeta.tasks.images.glyphs import load_glyphs
-from tfmeta.tasks.images.image_classes import ImageClasses, Splits
+from tfmeta.tasks.images.image_classes import ImageClasses
 from tfmeta.tasks.images.image_folder import (
     list_images,
     load_image_folder,
@@ -21,13 +21,11 @@ from tfmeta.tasks.images.image_folder import (
 from tfmeta.tasks.images.omniglot import SPLITS as OMNIGLOT_SPLITS
 from tfmeta.tasks.images.omniglot import load_omniglot
 from tfmeta.tasks.images.task_splits import TaskSplits
-from tfmeta.tasks.poses.pose import (
-    PoseObjects,
-    PoseSplits,
-    load_pose,
-    sample_pose_episodes,
-)
+from tfmeta.tasks.poses.pose_episodes import sample_pose_episodes
+from tfmeta.tasks.poses.pose_loader import load_pose
+from tfmeta.tasks.poses.pose_objects import PoseObjects
 from tfmeta.tasks.sinusoid import sample_sinusoids
+from tfmeta.tasks.splits import Splits
 from tfmeta.tasks.streams import Streams
 
 __all__ = [
@@ -36,7 +34,6 @@ __all__ = [
     "Episode",
     "ImageClasses",
     "PoseObjects",
-    "PoseSplits",
     "Splits",
     "Streams",
     "TaskSplits",

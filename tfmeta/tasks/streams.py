@@ -52,11 +52,7 @@ class Streams:
         Raises:
             InputError: if there is no such stream.
         """
-        if name not in self._names:
-            raise errors.InputError(
-                f"stream: expected one of {', '.join(self._names)}, got "
-                f"{name!r}"
-            )
+        arguments.check_choice("stream", name, self._names)
         return len(self._names) * seed + self._names.index(name)
 
 

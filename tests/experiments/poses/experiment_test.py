@@ -16,7 +16,7 @@ from experiments.run import main_loop
 from tests.experiments import commands, killed_runs
 from tests.tasks.poses import pose_cases
 from tfmeta import errors, tasks
-from tfmeta.tasks.poses import pose, rendering
+from tfmeta.tasks.poses import backends, pose_objects, rendering
 from tfmeta.training import checkpoints
 
 _SMALL = (
@@ -107,11 +107,11 @@ class RenderingTest(CommandTest):
 class WithoutRenderingTest(CommandTest):
     def setUp(self):
         super().setUp()
-        for name, replacement in (
-            ("Renderer", _FakeRenderer),
-            ("mujoco_version", lambda: "3.0"),
+        for module, name, replacement in (
+            (rendering, "Renderer", _FakeRenderer),
+            (backends, "mujoco_version", lambda: "3.0"),
         ):
-            self.enter_context(mock.patch.object(rendering, name, replacement))
+            self.enter_context(mock.patch.object(module, name, replacement))
 
     def test_a_run_leaves_everything(self):
         argv = ("--methods=control,cnp", "--shots=3")
@@ -239,7 +239,7 @@ class MissingLibraryTest(CommandTest):
     def test_is_named_with_its_package(self):
         with (
             mock.patch("ctypes.util.find_library", return_value=None),
-            mock.patch.object(rendering, "mujoco_version", return_value="3.0"),
+            mock.patch.object(backends, "mujoco_version", return_value="3.0"),
             self.assertRaisesRegex(
                 errors.InputError, "apt-get install libosmesa6"
             ),
@@ -252,12 +252,12 @@ class ProblemTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         rng = np.random.default_rng(0)
-        objects = pose.PoseObjects(
+        objects = pose_objects.PoseObjects(
             rng.integers(0, 256, [9, 30, 8, 8, 1], np.uint8),
             rng.uniform(0, 2 * np.pi, [9, 30]),
             [f"object{number}" for number in range(9)],
         )
-        self.splits = tasks.PoseSplits(
+        self.splits = tasks.Splits(
             *(
                 objects.select(part)
                 for part in ([0, 1, 2], [3, 4, 5], [6, 7, 8])

@@ -1,13 +1,13 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from tfmeta.tasks.poses import composed_objects, rendering
+from tfmeta.tasks.poses import composed_objects, primitives
 
 UPRIGHT = (1.0, 0.0, 0.0, 0.0)
 
 
 def part(primitive, size, position=(0.0, 0.0, 0.5), rotation=UPRIGHT):
-    return rendering.Part(primitive, size, position, rotation, 1.0)
+    return primitives.Part(primitive, size, position, rotation, 1.0)
 
 
 def volume(filled):
@@ -71,7 +71,7 @@ class ComposeObjectsTest(absltest.TestCase):
         self.assertBetween(min(map(len, self.objects)), 4, 7)
         self.assertBetween(max(map(len, self.objects)), 4, 7)
         kinds = {part.primitive for parts in self.objects for part in parts}
-        self.assertEqual(kinds, set(rendering.PRIMITIVES))
+        self.assertEqual(kinds, set(primitives.PRIMITIVES))
 
     def test_stand_on_the_ground_with_a_longest_side_of_1(self):
         rng = np.random.default_rng(0)

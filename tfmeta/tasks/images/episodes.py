@@ -171,11 +171,7 @@ def _check(
     sizes: dict[str, int],
     assignment_seed: int,
 ) -> None:
-    if construction not in CONSTRUCTIONS:
-        raise errors.InputError(
-            f"construction: expected one of {', '.join(CONSTRUCTIONS)}, got "
-            f"{construction!r}"
-        )
+    arguments.check_choice("construction", construction, CONSTRUCTIONS)
     arguments.check_sizes(**sizes)
     arguments.check_numbers(assignment_seed=assignment_seed)
     if sizes["ways"] > classes.num_classes:

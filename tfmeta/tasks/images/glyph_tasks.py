@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.tasks import arguments
 from tfmeta.tasks.images import glyphs, image_classes, task_splits
 
 # Blocks of Unicode with ten and more letters that look like no earlier one in
@@ -55,8 +56,7 @@ def load_glyph_tasks(
         InputError: if matplotlib is not installed or lacks fonts or letters, or
             the seed is negative.
     """
-    if seed < 0:
-        raise errors.InputError(f"seed: expected 0 or more, got {seed}")
+    arguments.check_numpy_seed(seed)
     characters = "".join(
         chr(code)
         for first, last in _SCRIPTS.values()

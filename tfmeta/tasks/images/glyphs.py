@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from tfmeta import errors
-from tfmeta.tasks import cache
+from tfmeta.tasks import arguments, cache, splits
 from tfmeta.tasks.images import image_classes
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def load_glyphs(
     image_size: int = 28,
     characters: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
-) -> image_classes.Splits:
+) -> splits.Splits[image_classes.ImageClasses]:
     """Returns letters of many scripts, split at random by class.
 
     The letters are those of Unicode's categories Lu, Ll, Lt and Lo that are
@@ -115,10 +115,7 @@ def load_glyphs(
         InputError: if matplotlib is not installed or lacks its fonts, or an
             argument leaves a split without classes.
     """
-    if image_size < 8:
-        raise errors.InputError(
-            f"image_size: expected at least 8 pixels, got {image_size}"
-        )
+    arguments.check_image_size(image_size)
     rendered = render_letters(
         characters, IMAGES_PER_CLASS, image_size=image_size, cache_dir=cache_dir
     )
@@ -128,7 +125,7 @@ def load_glyphs(
         np.repeat(np.arange(len(letters)), IMAGES_PER_CLASS),
         letters.tolist(),
     )
-    return image_classes.Splits(
+    return splits.Splits(
         *classes.random_split(
             _split_sizes(
                 classes.num_classes, meta_validation_share, meta_test_share

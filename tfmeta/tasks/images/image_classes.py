@@ -1,11 +1,11 @@
 """Labelled images in memory, grouped by class: what episodes are drawn from."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.tasks import arguments
 
 
 class ImageClasses:
@@ -182,8 +182,7 @@ class ImageClasses:
             InputError: if a size is not positive, their sum is more than the
                 number of classes, or the seed is negative.
         """
-        if seed < 0:
-            raise errors.InputError(f"seed: expected 0 or more, got {seed}")
+        arguments.check_numpy_seed(seed)
         if (
             not sizes
             or min(int(size) for size in sizes) < 1
@@ -216,8 +215,7 @@ class ImageClasses:
             InputError: if a part of a class would be empty, or the seed is
                 negative.
         """
-        if seed < 0:
-            raise errors.InputError(f"seed: expected 0 or more, got {seed}")
+        arguments.check_numpy_seed(seed)
         fewest = int(self._counts.min())
         if not 0 < images_per_class < fewest:
             raise errors.InputError(
@@ -236,20 +234,6 @@ class ImageClasses:
             for part in (~is_held_out, is_held_out)
         )
         return rest, held_out
-
-
-class Splits(NamedTuple):
-    """Three disjoint sets of classes: for learning, for choosing, for telling.
-
-    Attributes:
-        meta_train: what the outer loop learns from.
-        meta_validation: what settings are chosen on.
-        meta_test: what results are reported on.
-    """
-
-    meta_train: ImageClasses
-    meta_validation: ImageClasses
-    meta_test: ImageClasses
 
 
 def _checked_images(images: np.ndarray) -> np.ndarray:

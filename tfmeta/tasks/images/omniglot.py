@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.tasks import arguments, splits
 from tfmeta.tasks.images import image_classes, tfds_reader
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def load_omniglot(
     rotations: bool = False,
     validation_classes: int = 100,
     image_size: int = 28,
-) -> image_classes.Splits:
+) -> splits.Splits[image_classes.ImageClasses]:
     """Returns Omniglot through TensorFlow Datasets, downloaded if need be.
 
     Ink is 255, the background 0. The drawings of 105 by 105 pixels are
@@ -98,14 +99,8 @@ def load_omniglot(
         InputError: if Omniglot cannot be read from `data_dir` or downloaded,
             or an argument is unknown or out of range.
     """
-    if split not in SPLITS:
-        raise errors.InputError(
-            f"split: expected one of {', '.join(SPLITS)}, got {split!r}"
-        )
-    if image_size < 8:
-        raise errors.InputError(
-            f"image_size: expected at least 8 pixels, got {image_size}"
-        )
+    arguments.check_choice("split", split, SPLITS)
+    arguments.check_image_size(image_size)
     num_learnt = (
         _NUM_BACKGROUND
         if split == "background_evaluation"
@@ -129,7 +124,7 @@ def load_omniglot(
         )
     if rotations:
         parts = tuple(part.with_rotations() for part in parts)
-    return image_classes.Splits(*parts)
+    return splits.Splits(*parts)
 
 
 def _vinyals_split(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfmeta.tasks.poses import rendering
+from tfmeta.tasks.poses import primitives
 
 # To be changed with anything below that changes an object.
 VERSION = 1
@@ -21,7 +21,7 @@ _MIN_TURNS = _TURNS * 30 // 360
 _RADII = (np.arange(10) + 0.5) / 14
 _HEIGHTS = (np.arange(14) + 0.5) / 14
 
-_Object = tuple[rendering.Part, ...]
+_Object = tuple[primitives.Part, ...]
 
 
 def compose_objects(count: int) -> list[_Object]:
@@ -52,7 +52,7 @@ def compose_objects(count: int) -> list[_Object]:
     return objects
 
 
-def fill(parts: Sequence[rendering.Part]) -> np.ndarray:
+def fill(parts: Sequence[primitives.Part]) -> np.ndarray:
     """Returns where an object is: bool `[turns, radii, heights]`."""
     angle, radius, height = np.meshgrid(
         2 * np.pi * np.arange(_TURNS) / _TURNS, _RADII, _HEIGHTS, indexing="ij"
@@ -113,14 +113,14 @@ def _part(
     *,
     tilt: float,
     yaw: float,
-) -> rendering.Part:
-    primitive = str(rng.choice(list(rendering.PRIMITIVES)))
+) -> primitives.Part:
+    primitive = str(rng.choice(list(primitives.PRIMITIVES)))
     size = half_sides.tolist()
     if primitive in ("capsule", "cylinder"):
         size = [size[0] / 2, size[2], 0.0]
     # A turn about x, then about z.
     tilted, yawed = np.exp(0.5j * np.array([tilt, yaw]))
-    return rendering.Part(
+    return primitives.Part(
         primitive,
         tuple(size),
         tuple(place.tolist()),
@@ -134,7 +134,7 @@ def _part(
     )
 
 
-def _normalized(parts: Sequence[rendering.Part]) -> _Object:
+def _normalized(parts: Sequence[primitives.Part]) -> _Object:
     places = np.array([part.position for part in parts])
     extents = np.array([_extent(part) for part in parts])
     low, high = (places - extents).min(0), (places + extents).max(0)
@@ -149,7 +149,7 @@ def _normalized(parts: Sequence[rendering.Part]) -> _Object:
     )
 
 
-def _extent(part: rendering.Part) -> np.ndarray:
+def _extent(part: primitives.Part) -> np.ndarray:
     """Returns how far it reaches from its centre along x, y and z."""
     turned = _matrix(part.rotation)
     if part.primitive == "box":
@@ -165,7 +165,7 @@ def _extent(part: rendering.Part) -> np.ndarray:
     return half_length * along + radius * across
 
 
-def _is_inside(part: rendering.Part, points: np.ndarray) -> np.ndarray:
+def _is_inside(part: primitives.Part, points: np.ndarray) -> np.ndarray:
     # In the part's own coordinates, as if it were at the origin and upright.
     x, y, z = np.moveaxis(
         (points - part.position) @ _matrix(part.rotation), -1, 0

@@ -1,145 +1,25 @@
 import collections
+import importlib.metadata
 import os
 import pathlib
 import threading
 from unittest import mock
 
 import numpy as np
-import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.tasks.poses import pose_cases
-from tfmeta import episode, errors
-from tfmeta.tasks.poses import off_meshes, pose, rendering
+from tfmeta import errors
+from tfmeta.tasks.poses import (
+    backends,
+    meshes,
+    off_parser,
+    pose_loader,
+    rendered_objects,
+    rendering,
+)
 
 TURN = 2 * np.pi
-
-
-def coded_objects(num_objects, renders):
-    """Objects whose images and azimuths tell their number and the object's."""
-    objects, numbers = np.mgrid[:num_objects, :renders]
-    images = np.zeros([num_objects, renders, 2, 2, 1], np.uint8)
-    images[..., 0, 0, 0] = objects
-    images[..., 0, 1, 0] = numbers
-    azimuths = TURN * (objects * renders + numbers) / objects.size / 1.01
-    return pose.PoseObjects(
-        images, azimuths, [f"object{i}" for i in range(num_objects)]
-    )
-
-
-def take(objects, count, **arguments):
-    """Returns `count` tasks as NumPy arrays with a leading task axis."""
-    dataset = pose.sample_pose_episodes(objects, **arguments).batch(count)
-    return next(dataset.as_numpy_iterator())
-
-
-def codes(images):
-    """Returns the objects' and the images' numbers, of images 0 to 1."""
-    coded = np.round(255 * images[..., 0, :, 0]).astype(int)
-    return coded[..., 0], coded[..., 1]
-
-
-class SamplePoseEpisodesTest(parameterized.TestCase):
-    def test_elements_are_episodes_of_known_shape(self):
-        dataset = pose.sample_pose_episodes(
-            coded_objects(3, 9), shots=2, queries=3
-        )
-        self.assertEqual(dataset.cardinality(), tf.data.INFINITE_CARDINALITY)
-        batch = dataset.batch(4, drop_remainder=True)
-        self.assertIsInstance(batch.element_spec, episode.Episode)
-        self.assertEqual(
-            [
-                (tuple(spec.shape), spec.dtype.name)
-                for spec in batch.element_spec
-            ],
-            [
-                ((4, 2, 2, 2, 1), "float32"),
-                ((4, 2, 1), "float32"),
-                ((4, 3, 2, 2, 1), "float32"),
-                ((4, 3, 1), "float32"),
-            ],
-        )
-
-    def test_a_task_is_distinct_images_of_one_object_with_their_azimuths(self):
-        objects = coded_objects(5, 7)
-        drawn = take(objects, 200, shots=3, queries=4)
-        x = np.concatenate([drawn.support_x, drawn.query_x], 1)
-        y = np.concatenate([drawn.support_y, drawn.query_y], 1)
-        found, numbers = codes(x)
-        np.testing.assert_array_equal(np.ptp(found, 1), 0)
-        np.testing.assert_array_equal(
-            np.sort(numbers, 1), np.tile(np.arange(7), [200, 1])
-        )
-        np.testing.assert_allclose(
-            y[..., 0],
-            objects.azimuths[found, numbers] / TURN * 10,
-            rtol=1e-6,
-        )
-        self.assertBetween(y.min(), 0, 10)
-
-    def test_objects_and_images_are_uniform(self):
-        drawn = take(coded_objects(4, 5), 4000, shots=1, queries=1)
-        found, numbers = codes(drawn.support_x[:, 0])
-        for counts in (
-            np.bincount(found),
-            np.bincount(numbers),
-            np.bincount(codes(drawn.query_x[:, 0])[1]),
-            np.bincount(5 * found + numbers),
-        ):
-            expected = 4000 / len(counts)
-            statistic = ((counts - expected) ** 2 / expected).sum()
-            freedom = len(counts) - 1
-            self.assertLess(statistic, freedom + 5 * np.sqrt(2 * freedom))
-
-    def test_seed_fixes_the_stream_and_start_goes_on(self):
-        objects = coded_objects(6, 9)
-        arguments = {"shots": 2, "queries": 2}
-        first = take(objects, 30, seed=3, **arguments)
-        again = take(objects, 20, seed=3, start=10, **arguments)
-        for one, other in zip(first, again, strict=True):
-            np.testing.assert_array_equal(one[10:], other)
-        for seed in (4, 3 + 2**32):
-            other = take(objects, 30, seed=seed, **arguments)
-            self.assertTrue((first.support_x != other.support_x).any())
-
-    @parameterized.named_parameters(
-        ("no_support", {"shots": 0}, "^shots: .*got 0"),
-        ("no_query", {"queries": 0}, "^queries: .*got 0"),
-        ("too_many", {"shots": 5, "queries": 5}, "at most 9, .*got 5 . 5"),
-        ("seed", {"seed": -1}, "^seed: "),
-        ("start", {"start": -1}, "^start: "),
-    )
-    def test_bad_argument_is_refused(self, arguments, expected):
-        with self.assertRaisesRegex(errors.InputError, expected):
-            pose.sample_pose_episodes(
-                coded_objects(3, 9), **{"shots": 2, "queries": 2} | arguments
-            )
-
-
-class PoseObjectsTest(parameterized.TestCase):
-    def test_select_keeps_images_azimuths_and_names_together(self):
-        objects = coded_objects(5, 3)
-        chosen = objects.select([3, 1])
-        self.assertEqual(list(chosen.names), ["object3", "object1"])
-        np.testing.assert_array_equal(chosen.images, objects.images[[3, 1]])
-        np.testing.assert_array_equal(chosen.labels, objects.labels[[3, 1]])
-
-    @parameterized.named_parameters(
-        ("floats", {"images": np.zeros([2, 3, 4, 4, 1])}, "got float64"),
-        ("no_channels", {"images": np.zeros([2, 3, 4, 4], "u1")}, "^images"),
-        ("none", {"images": np.zeros([0, 3, 4, 4, 1], "u1")}, "^images"),
-        ("azimuths", {"azimuths": np.zeros([2, 4])}, "2 x 3 images, got"),
-        ("nan", {"azimuths": np.full([2, 3], np.nan)}, "finite"),
-        ("names", {"names": ["a"]}, "^names: .*2 objects, got 1"),
-    )
-    def test_bad_input_is_refused(self, arguments, expected):
-        valid = {
-            "images": np.zeros([2, 3, 4, 4, 1], np.uint8),
-            "azimuths": np.zeros([2, 3]),
-            "names": ["a", "b"],
-        }
-        with self.assertRaisesRegex(errors.InputError, expected):
-            pose.PoseObjects(**valid | arguments)
 
 
 class FakeRenderer:
@@ -158,10 +38,10 @@ class FakeRenderer:
         pass
 
     def render(self, shape, azimuths):
-        if isinstance(shape, off_meshes.Mesh):
+        if isinstance(shape, meshes.Mesh):
             height = shape.vertices[:, 2].max()
             if height < 0.1:
-                raise off_meshes.MeshError("MuJoCo: it is flat")
+                raise meshes.MeshError("MuJoCo: it is flat")
         else:
             height = shape[0].size[0]
         with self.lock:
@@ -186,7 +66,7 @@ class LoadTest(parameterized.TestCase):
         path.write_text(content)
 
     def load(self, cad="given", **arguments):
-        return pose.load_pose(
+        return pose_loader.load_pose(
             self.cad if cad == "given" else cad,
             **{
                 "meta_validation_objects": 2,
@@ -265,10 +145,10 @@ class LoadWithoutRenderingTest(LoadTest):
         ):
             change()
             self.assertEqual(self.num_rendered(), 8)
-        with mock.patch.object(rendering, "mujoco_version", return_value="3.0"):
+        with mock.patch.object(backends, "mujoco_version", return_value="3.0"):
             self.load()
         self.assertEqual(self.num_rendered(), 8)
-        with mock.patch.object(pose, "_VERSION", -1):
+        with mock.patch.object(rendered_objects, "_VERSION", -1):
             self.load()
         self.assertEqual(self.num_rendered(), 8)
         self.load()
@@ -369,7 +249,7 @@ class LoadWithoutRenderingTest(LoadTest):
         with (
             mock.patch(
                 "importlib.metadata.version",
-                side_effect=rendering.importlib.metadata.PackageNotFoundError,
+                side_effect=importlib.metadata.PackageNotFoundError,
             ),
             self.assertRaisesRegex(errors.InputError, r"tfmeta\[pose\]"),
         ):
@@ -386,8 +266,8 @@ class LoadTestWithRendering(LoadTest):
         for number in range(8):
             self.write(f"car/{number}", pose_cases.WEDGE.format(height=0.8))
         objects = self.load(image_size=48).meta_test
-        mesh = rendering.normalize(
-            off_meshes.parse_off(pose_cases.WEDGE.format(height=0.8).encode())
+        mesh = meshes.normalize(
+            off_parser.parse_off(pose_cases.WEDGE.format(height=0.8).encode())
         )
         angles = TURN * np.arange(180) / 180
         with rendering.Renderer(48) as renderer:
