@@ -198,7 +198,7 @@ def _notes(results: Sequence[rows.Row]) -> list[str]:
     notes = [_NOTE]
     if {"control", "mr_maml_w"} <= {row["method"] for row in results}:
         notes.append(_CONTROL_NOTE)
-    return notes + learner_tables.notes(results, methods.METHODS)
+    return notes
 
 
 def _folder(values: contract.Values) -> str:
@@ -247,7 +247,7 @@ EXPERIMENT = contract.Experiment(
         error=pac_bayes.share_wrong,
         of_logits=True,
     ),
-    metrics=learner_tables.metrics(learner_tables.ACCURACY),
+    metrics=(learner_tables.ACCURACY, *learner_tables.FURTHER),
     lines=learner_tables.lines(learner_tables.ACCURACY),
     columns=learner_tables.columns(learner_tables.ACCURACY),
     folder=_folder,

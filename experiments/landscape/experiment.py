@@ -162,12 +162,6 @@ EXPERIMENT = contract.Experiment(
     metrics=(
         contract.Metric("loss", "loss where it ended", decimals=1, sign=-1),
         contract.Metric("theta", "where it ended", decimals=2),
-        contract.Metric("pairs", "pairs", decimals=0),
-        contract.Metric("conditions_met", "conditions met", decimals=0),
-        contract.Metric("conclusion_holds", "conclusion holds", decimals=0),
-        contract.Metric(
-            "conclusion_holds_otherwise", "and otherwise, %", 100, 0
-        ),
     ),
     lines=_COLUMNS,
     columns=_COLUMNS,

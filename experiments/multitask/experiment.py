@@ -164,10 +164,7 @@ _METRICS = (
     learner_tables.ACCURACY,
     contract.Metric("loss", "sum of losses"),
     # Of so many pairs that a tenth of a percent is noise.
-    dataclasses.replace(
-        learner_tables.CONFLICTING_PAIRS, decimals=0, unit=" %"
-    ),
-    *learner_tables.CONFLICTS[1:],
+    dataclasses.replace(learner_tables.CONFLICTS, decimals=0, unit=" %"),
 )
 _TEST = ("test",)
 _BY_TASK = contract.Column("by task", "accuracy/", show="range")

@@ -221,15 +221,11 @@ EXPERIMENT = description.describe(
                 "composed_as_modelled": "Composed objects as composed",
             },
         ),
-        contract.Trait("shots", "{}-shot", is_size=True),
     ),
     check=_check,
     load=_load,
     label_range=(0.0, pose_objects.FULL_TURN),
     published=_PUBLISHED,
-    folder=lambda values: (
-        f"{values['dataset']}-{values['shots']}shot-seed{values['seed']}"
-    ),
     examine=_examine,
     pictures=(pictures.ADAPTED, objects.OBJECTS),
 )

@@ -35,10 +35,6 @@ _MR_MAML = _MAML | {"initial_scale": 0.03, "prior_scale": 1.0}
 _CNP_CONTROL = {"outer_learning_rate": 3e-3}
 _MR_CNP = _CNP_CONTROL | {"initial_scale": 0.005, "prior_scale": 1.0}
 
-_dense_posterior = functools.partial(
-    methods.variational, layers.DenseReparameterization
-)
-
 
 def _plain(settings):
     del settings
@@ -51,7 +47,7 @@ def _weights(settings):
         "convolution": methods.variational(
             layers.Conv2DReparameterization, settings
         ),
-        "dense": _dense_posterior(settings),
+        "dense": methods.dense_posterior(settings),
     }
 
 
@@ -87,37 +83,25 @@ def _maml(
 
 
 def _cnp(
-    encoder: _Encoder = _plain,
-    code_size: int = _CNP_CODE,
-    sizes: Mapping[str, Any] = _CNP_SIZES,
-    dense: Callable[[_Settings], Callable[..., keras.Layer]] = (
-        lambda settings: keras.layers.Dense
-    ),
+    encoder: _Encoder = _plain, code_size: int = _CNP_CODE, **further: Any
 ) -> methods.Build:
     """Returns what builds a neural process.
 
     Args:
         encoder: see `_Encoder`.
         code_size: features of an image.
-        sizes: of the other networks, see `networks.neural_process`.
-        dense: from the settings to the constructor of their layers.
+        **further: see `methods.cnp`.
     """
 
-    def parts(settings, problem):
-        return networks.neural_process(
-            networks.pose_encoder(
-                code_size,
-                input_shape=_input_shape(problem),
-                **encoder(settings),
-            ),
-            dense=dense(settings),
-            **sizes,
+    def network(settings, problem):
+        return networks.pose_encoder(
+            code_size, input_shape=_input_shape(problem), **encoder(settings)
         )
 
-    return methods.cnp(parts)
+    return methods.cnp(network, **(_CNP_SIZES | further))
 
 
-_mr_cnp = functools.partial(_cnp, code_size=_MR_CNP_CODE, sizes=_MR_CNP_SIZES)
+_mr_cnp = functools.partial(_cnp, code_size=_MR_CNP_CODE, **_MR_CNP_SIZES)
 
 METHODS = methods.methods(
     {
@@ -134,7 +118,7 @@ METHODS = methods.methods(
         "cnp": (_cnp(), {}),
         "cnp_weight_decay": (_cnp(), {"weight_decay": 3.0}),
         "cnp_bayes_by_backprop": (
-            _cnp(_weights, dense=_dense_posterior),
+            _cnp(_weights, dense=methods.dense_posterior),
             _MR_CNP | {"beta": 1e-3},
         ),
         "mr_cnp_w": (_mr_cnp(_weights), _MR_CNP | {"beta": 1e-3}),

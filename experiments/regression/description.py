@@ -11,7 +11,6 @@ from experiments.run import (
     learner_tables,
     learners,
     pac_bayes,
-    rows,
     settings,
 )
 from tfmeta import training
@@ -32,12 +31,18 @@ task from its input, and errs where the input does not tell it. Stochastic
 learners predict with the means of their posteriors."""
 
 
+def _folder(values: contract.Values) -> str:
+    dataset = f"{values['dataset']}-" if "dataset" in values else ""
+    return f"{dataset}{values['shots']}shot-seed{values['seed']}"
+
+
 def describe(
     *,
     label_range: tuple[float, float],
     defaults: Mapping[str, Any],
     methods: Mapping[str, contract.Method],
     problem: Sequence[settings.Setting] = (),
+    traits: Sequence[contract.Trait] = (),
     pictures: Sequence[contract.Picture] = (),
     **further: Any,
 ) -> contract.Experiment:
@@ -48,17 +53,16 @@ def describe(
         defaults: those of the flags that all have, by their names.
         methods: what it compares.
         problem: settings of its problem beside the shots.
+        traits: what tells its problems apart beside the shots.
         pictures: what it draws beside the learning curves.
         **further: the further fields of `contract.Experiment`.
     """
-
-    def notes(results: Sequence[rows.Row]) -> list[str]:
-        return [_NOTE, *learner_tables.notes(results, methods)]
-
     return contract.Experiment(
         methods=methods,
         problem=(*problem, *settings.with_defaults(_PROBLEM, defaults)),
         budget=settings.with_defaults((*learners.BUDGET, _QUERIES), defaults),
+        traits=(*traits, contract.Trait("shots", "{}-shot", is_size=True)),
+        folder=_folder,
         hyperparameters=(*learners.HYPERPARAMETERS, _PRIOR_SCALE),
         trainer=learners.LearnerTrainer(
             "mse",
@@ -67,10 +71,10 @@ def describe(
             error=pac_bayes.squared_error_within(*label_range),
         ),
         splits=learners.SPLITS,
-        metrics=learner_tables.metrics(learner_tables.MSE),
+        metrics=(learner_tables.MSE, *learner_tables.FURTHER),
         lines=learner_tables.lines(learner_tables.MSE),
         columns=learner_tables.columns(learner_tables.MSE),
-        notes=notes,
+        notes=lambda results: [_NOTE],
         further=(learner_tables.BOUNDS,),
         shown_settings=(
             "inner_learning_rate",

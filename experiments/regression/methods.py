@@ -7,10 +7,11 @@ from typing import Any
 import keras
 
 from experiments.run import contract
-from tfmeta import layers, learners
+from tfmeta import layers, learners, networks
 
 Values = contract.Values
 Build = Callable[[Values, Any, int], learners.Learner]
+Dense = Callable[[Values], Callable[..., keras.layers.Layer]]
 
 # As the code of Yin et al. 2020 draws; a draw for each task costs four times
 # the time.
@@ -78,17 +79,24 @@ def maml(
 
 
 def cnp(
-    parts: Callable[[Values, Any], tuple[keras.Model, ...]],
+    encoder: Callable[[Values, Any], keras.Model],
+    dense: Dense = lambda settings: keras.layers.Dense,
+    **sizes: Any,
 ) -> Build:
     """Returns what builds a neural process.
 
     Args:
-        parts: from the settings and the problem to its networks.
+        encoder: from the settings and the problem to its encoder.
+        dense: from the settings to the constructor of the layers of its other
+            networks.
+        **sizes: of these, see `networks.neural_process`.
     """
 
     def build(settings, problem, seed):
         return learners.CNP(
-            *parts(settings, problem),
+            *networks.neural_process(
+                encoder(settings, problem), dense=dense(settings), **sizes
+            ),
             posterior_draw=_POSTERIOR_DRAW,
             seed=seed,
         )
@@ -117,3 +125,8 @@ def variational(
             weight=settings.get("beta") or 0.0
         ),
     )
+
+
+def dense_posterior(settings: Values) -> Callable[..., layers.VariationalLayer]:
+    """Returns the constructor of dense layers with posteriors."""
+    return variational(layers.DenseReparameterization, settings)

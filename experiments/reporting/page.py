@@ -130,7 +130,7 @@ def _scores(of: Sequence[groups.Group]) -> list[Html]:
             title = _count(len(made.lines), "setting")
             shown = html_text.details(f"{title} only tried", shown)
         contents.append(shown)
-    contents += map(html_text.show_table, tables.further(of))
+    contents += map(html_text.show_table, columns.further_tables(of))
     return contents + [element("p", note) for note in tables.notes(of)]
 
 

@@ -102,21 +102,6 @@ def _scores(of: Sequence[Group]) -> table.Table:
     return columns.make_table(caption, [_METHOD, *experiment.columns], of)
 
 
-def further(of: Sequence[Group]) -> list[table.Table]:
-    """Makes the further tables of an experiment that have a line."""
-    tables = []
-    for wanted in of[0].experiment.further:
-        lines = [
-            group
-            for group in of
-            if any(columns.show(c, group).text for c in wanted.columns)
-        ]
-        if lines:
-            shown = [_METHOD, _PROBLEM, *wanted.columns]
-            tables.append(columns.make_table(wanted.caption, shown, lines))
-    return tables
-
-
 def notes(of: Sequence[Group]) -> list[str]:
     """Returns the paragraphs below the tables."""
     experiment = of[0].experiment

@@ -37,6 +37,30 @@ def make_table(
     return table.Table(caption, columns, lines).without_empty_columns()
 
 
+def further_tables(of: Sequence[Group]) -> list[table.Table]:
+    """Makes the further tables of an experiment that have a line.
+
+    Args:
+        of: the groups of one experiment.
+    """
+    first = (Column("method", show="method"), Column("tasks", show="problem"))
+    return [
+        make_table(
+            wanted.caption,
+            [*first, *wanted.columns],
+            lines,
+        )
+        for wanted in of[0].experiment.further
+        if (
+            lines := [
+                group
+                for group in of
+                if any(show(c, group).text for c in wanted.columns)
+            ]
+        )
+    ]
+
+
 def show(column: Column, group: Group) -> table.Cell:
     """Returns what a column shows of a group."""
     return _SHOWN[column.show](column, group)

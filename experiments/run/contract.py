@@ -408,12 +408,17 @@ class Experiment:
         return self.metrics[0]
 
     def find_metric(self, name: str) -> Metric:
-        """Returns the metric of a name, or of a part's: of `accuracy/greek`."""
-        whole = name.partition("/")[0]
+        """Returns the metric of a name.
+
+        A part, `accuracy/greek`, and another moment, `accuracy_before_...`, are
+        written as the whole. What is not described is a plain number.
+        """
         for metric in self.metrics:
-            if metric.name in (name, whole):
+            if name == metric.name or name.startswith(
+                (f"{metric.name}/", f"{metric.name}_")
+            ):
                 return metric
-        raise KeyError(name)
+        return Metric(name, name.replace("_", " "))
 
     def find_published(
         self, method: str, problem: Values, split: str | None

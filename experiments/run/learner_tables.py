@@ -1,39 +1,19 @@
 """What tables say of meta-learners."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-
-from experiments.run import contract, rows
+from experiments.run import contract
 
 ACCURACY = contract.Metric(
     "accuracy", "accuracy in\N{NO-BREAK SPACE}%", 100, 1, 1
 )
 MSE = contract.Metric("mse", "mean squared error", decimals=3, sign=-1)
-CONFLICTING_PAIRS = contract.Metric(
+CONFLICTS = contract.Metric(
     "conflicting_pairs", "pairs of tasks in conflict, %", 100, 1
 )
-CONFLICTS = (
-    CONFLICTING_PAIRS,
-    contract.Metric("gradient_cosine", "cosine of gradients"),
-    contract.Metric("magnitude_similarity", "similarity of lengths"),
-)
-_BEYOND = (
+# Measured of learners beside what they are judged by.
+FURTHER = (
     contract.Metric("nll", "negative log-likelihood, nats", 1, 2, -1),
     contract.Metric("ece", "expected calibration error, %", 100, 1, -1),
-    *CONFLICTS,
-    *(
-        contract.Metric(f"pac_bayes_{name}", title)
-        for name, title in (
-            ("bound", "PAC-Bayes bound"),
-            ("even_bound", "PAC-Bayes bound, delta shared evenly"),
-            ("error", "error under draws of weights"),
-            ("kl", "KL divergence, nats"),
-            ("points_per_task", "points of a task"),
-            ("delta", "delta"),
-            ("weights", "weights with a posterior"),
-            ("point_weights", "weights without a posterior"),
-        )
-    ),
+    CONFLICTS,
 )
 # The table of PAC-Bayes bounds.
 BOUNDS = contract.FurtherTable(
@@ -45,31 +25,12 @@ BOUNDS = contract.FurtherTable(
         contract.Column(
             "delta shared evenly", "pac_bayes_even_bound", show="values"
         ),
+        contract.Column("measured", "pac_bayes_error", show="values"),
         contract.Column("KL, nats", "pac_bayes_kl", show="values"),
         contract.Column("verdict", "pac_bayes", show="note"),
     ),
 )
 _TEST, _TRAIN = ("meta-test",), ("meta-train",)
-
-
-def metrics(metric: contract.Metric) -> tuple[contract.Metric, ...]:
-    """Returns what is measured of learners that are judged by a metric."""
-    moments = (
-        ("before_adaptation", "before adaptation"),
-        ("with_other_support", "with another task's support"),
-    )
-    return (
-        metric,
-        *(
-            dataclasses.replace(
-                metric,
-                name=f"{metric.name}_{name}",
-                title=f"{metric.title}, {title}",
-            )
-            for name, title in moments
-        ),
-        *_BEYOND,
-    )
 
 
 def lines(metric: contract.Metric) -> tuple[contract.Column, ...]:
@@ -84,6 +45,7 @@ def lines(metric: contract.Metric) -> tuple[contract.Column, ...]:
         contract.Column("paper", name, show="paper"),
         contract.Column("NLL", "nll"),
         contract.Column("ECE, %", "ece"),
+        contract.Column("conflicts, %", "conflicting_pairs"),
     )
 
 
@@ -106,46 +68,4 @@ def columns(metric: contract.Metric) -> tuple[contract.Column, ...]:
         contract.Column("NLL", "nll", _TEST),
         contract.Column("ECE, %", "ece", _TEST),
         contract.Column("conflicts, %", "conflicting_pairs"),
-    )
-
-
-def notes(
-    results: Sequence[rows.Row], methods: Mapping[str, contract.Method]
-) -> list[str]:
-    """Returns what to say of the conflicts and the bounds of a run.
-
-    Args:
-        results: its rows.
-        methods: the experiment's.
-    """
-    first_rows = {row["method"]: row for row in reversed(results)}
-    told = []
-    for name, method in methods.items():
-        if name not in first_rows:
-            continue
-        measured = first_rows[name]["metrics"]
-        if "conflicting_pairs" in measured:
-            share = 100 * measured["conflicting_pairs"]["mean"]
-            told.append(
-                f"{method.title}: {share:.0f} % of the pairs of tasks of a "
-                "meta-batch had gradients in conflict."
-            )
-        if "pac_bayes" in first_rows[name]["notes"]:
-            told.append(_bound_note(method.title, first_rows[name]))
-    return told
-
-
-def _bound_note(title: str, row: rows.Row) -> str:
-    verdict = row["notes"]["pac_bayes"]
-    if "pac_bayes_bound" not in row["metrics"]:
-        return f"{title}: no PAC-Bayes bound;\n  {verdict}"
-    bound, even_bound, error, kl = (
-        row["metrics"][f"pac_bayes_{name}"]["mean"]
-        for name in ("bound", "even_bound", "error", "kl")
-    )
-    return (
-        f"{title}: PAC-Bayes bounds its error (0 to 1) on new tasks drawn as "
-        f"those\n  of meta-train by {bound:.3g} (delta shared evenly: "
-        f"{even_bound:.3g}), {verdict};\n  measured: {error:.3g}, KL: "
-        f"{kl:.4g} nats."
     )

@@ -34,7 +34,13 @@ def of_run(experiment: contract.Experiment, of: Sequence[rows.Row]) -> str:
     )
     chance = columns.show_chance(experiment, of[0]["problem"])
     caption = made.caption + (f"; chance is {chance}" if chance else "")
-    return "\n".join([caption, made.plain(), *experiment.notes(of)])
+    further = [
+        f"{wanted.caption}\n{wanted.plain()}"
+        for wanted in columns.further_tables(
+            groups.collect([{"rows": of}], experiment)
+        )
+    ]
+    return "\n".join([caption, made.plain(), *experiment.notes(of), *further])
 
 
 def of_study(

@@ -59,11 +59,9 @@ EXPERIMENT = description.describe(
     methods=methods.METHODS,
     chosen=tuple(methods.METHODS),
     defaults={"steps": 4000, "steps_per_epoch": 500},
-    traits=(contract.Trait("shots", "{}-shot", is_size=True),),
     load=Sinusoids,
     label_range=(-_MAX_LABEL, _MAX_LABEL),
     published=_PUBLISHED,
-    folder=lambda values: f"{values['shots']}shot-seed{values['seed']}",
     examine=pictures.examine,
     pictures=(pictures.ADAPTED,),
 )

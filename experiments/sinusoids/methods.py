@@ -1,7 +1,5 @@
 """The methods that the experiment on sinusoids compares."""
 
-import functools
-
 import keras
 
 from experiments.regression import methods
@@ -24,11 +22,6 @@ _POSTERIOR = {"initial_scale": 0.05, "prior_scale": 0.2}
 # divergence is an L2 penalty, beta / (2 prior_scale^2) times the squared means.
 _NO_NOISE = _POSTERIOR | {"initial_scale": 1e-6}
 
-# From the settings to the constructor of dense layers with posteriors.
-_variational = functools.partial(
-    methods.variational, layers.DenseReparameterization
-)
-
 
 def _plain(settings, dense=keras.layers.Dense):
     del settings
@@ -40,7 +33,7 @@ def _plain(settings, dense=keras.layers.Dense):
 
 def _weights(settings):
     """Builds what meta-regularization on weights, (W), regularizes."""
-    return _plain(settings, _variational(settings))
+    return _plain(settings, methods.dense_posterior(settings))
 
 
 def _activations(settings):
@@ -63,27 +56,19 @@ def _maml(encoder=lambda settings: []):
     )
 
 
-def _cnp(
-    encoder=lambda settings: [], dense=lambda settings: keras.layers.Dense
-):
+def _cnp(encoder=lambda settings: [], **further):
     """Returns what builds a neural process.
 
-    Args:
-        encoder: from the settings to the encoder's layers; without any, the
-            other networks read x itself.
-        dense: from the settings to the constructor of those networks' layers.
+    Without an encoder, its other networks read x itself.
     """
 
-    def parts(settings, problem):
+    def network(settings, problem):
         del problem
         inputs = keras.Input((sinusoid.INPUT_SIZE,), name="features")
         features = encoder(settings) or [keras.layers.Identity()]
-        return networks.neural_process(
-            keras.Sequential([inputs, *features], name="encoder"),
-            dense=dense(settings),
-        )
+        return keras.Sequential([inputs, *features], name="encoder")
 
-    return methods.cnp(parts)
+    return methods.cnp(network, **further)
 
 
 METHODS = methods.methods(
@@ -104,7 +89,7 @@ METHODS = methods.methods(
         "cnp": (_cnp(), {}),
         "cnp_weight_decay": (_cnp(), {"weight_decay": 3.0}),
         "cnp_bayes_by_backprop": (
-            _cnp(dense=_variational),
+            _cnp(dense=methods.dense_posterior),
             _POSTERIOR | {"beta": 1e-3},
         ),
         "mr_cnp_a": (_cnp(_activations), {"beta": 0.7}),

@@ -28,17 +28,19 @@ def draw_tasks(problem: contract.Problem) -> list[tasks.Episode]:
     episodes = []
     for amplitude, task_id in _AMPLITUDES_AND_IDS:
         x = generator.uniform(-sinusoid.MAX_X, sinusoid.MAX_X, shots)
-        noise = generator.normal(0, sinusoid.NOISE_STDDEV, shots)
-        y = amplitude * np.sin(x) + noise
-        x, y, query_x, query_y = (
-            points.astype(np.float32)[:, np.newaxis]
-            for points in (x, y, _X, amplitude * np.sin(_X))
+        y = amplitude * np.sin(x)
+        y += generator.normal(0, sinusoid.NOISE_STDDEV, shots)
+        support_x, query_x = (
+            sinusoid.with_id(_column(places), task_id).numpy()
+            for places in (x, _X)
         )
-        x, query_x = (
-            sinusoid.with_id(points, task_id).numpy() for points in (x, query_x)
-        )
-        episodes.append(tasks.Episode(x, y, query_x, query_y))
+        query_y = _column(amplitude * np.sin(_X))
+        episodes.append(tasks.Episode(support_x, _column(y), query_x, query_y))
     return episodes
+
+
+def _column(numbers: np.ndarray) -> np.ndarray:
+    return numbers.astype(np.float32)[:, np.newaxis]
 
 
 def examine(learner: learners.Learner, job: contract.Job) -> dict[str, Any]:
@@ -70,23 +72,13 @@ def _draw(run: contract.Run, file: pathlib.Path) -> None:
         for axes, (amplitude, task_id), episode, curves in zip(
             row, _AMPLITUDES_AND_IDS, episodes, of_tasks, strict=True
         ):
-            axes.plot(
-                _X,
-                sinusoid.AMPLITUDES[task_id] * np.sin(_X),
-                ":",
-                color="#a0a0a0",
-                label="what the id says",
-            )
+            named = sinusoid.AMPLITUDES[task_id] * np.sin(_X)
+            axes.plot(_X, named, ":", color="#a0a0a0", label="what the id says")
             axes.plot(_X, episode.query_y, **predictions.TRUTH)
             axes.plot(_X, curves["initial"], **predictions.INITIAL)
             axes.plot(_X, curves["adapted"], **predictions.ADAPTED)
-            axes.plot(
-                episode.support_x[:, 0],
-                episode.support_y,
-                "k^",
-                markersize=4,
-                label="support",
-            )
+            support = episode.support_x[:, 0], episode.support_y
+            axes.plot(*support, "k^", markersize=4, label="support")
             if row is panels[0]:
                 axes.set_title(f"amplitude {amplitude:g}")
         row[0].set_ylabel(textwrap.fill(title, 14))
