@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-RULES = ("py_binary", "py_library", "py_test")
+RULES = ("py_binary", "py_library", "py_test", "py_tests")
 
 _LOAD = "//tools:python.bzl"
 _INDENT = "    "
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
     Attributes:
         build: the BUILD file, relative to the checkout.
-        rule: `py_binary`, `py_library` or `py_test`.
+        rule: one of `RULES`.
         label: the absolute label, as `//tfmeta/tasks:episodes`.
         sources: the Python files, relative to the checkout.
         deps: the absolute labels of what it depends on, in the file's order.
@@ -108,6 +108,24 @@ class BuildFile:
         else:
             self._remove_attribute(call, keyword)
 
+    def remove_sources(self, name: str, sources: Collection[str]) -> None:
+        """Removes some of the files of a target that has several.
+
+        Args:
+            name: the target's name.
+            sources: names of files, as in the target's `srcs`.
+        """
+        keyword = _keywords(self._find_call(name))["srcs"]
+        left = [
+            f"{_INDENT * 2}{ast.unparse(source)},\n".replace("'", '"')
+            for source in getattr(keyword.value, "elts", ())
+            if ast.literal_eval(source) not in sources
+        ]
+        text = f"srcs = [\n{''.join(left)}{_INDENT}]"
+        if len(left) == 1:
+            text = f"srcs = [{left[0].strip().rstrip(',')}]"
+        self._replace(*self._span(keyword), text)
+
     def remove_target(self, name: str) -> None:
         """Removes a target with the comment above it."""
         lines = self.text.splitlines(keepends=True)
@@ -123,7 +141,7 @@ class BuildFile:
         """Adds a target, in alphabetical order where the file has one.
 
         Args:
-            rule: `py_binary`, `py_library` or `py_test`.
+            rule: one of `RULES`.
             attributes: the text of each attribute's value, by name.
         """
         name = ast.literal_eval(attributes["name"])

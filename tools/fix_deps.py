@@ -16,8 +16,9 @@ _Builds = dict[pathlib.Path, build_files.BuildFile]
 def fix(root: pathlib.Path) -> list[str]:
     """Makes the BUILD files agree with the Python files and their imports.
 
-    Targets whose files are gone go, too; files in no target get one; `deps` are
-    what is imported and what is marked `# keep`. All else stays as it is.
+    Files that are gone leave their targets, and targets without a file go;
+    files in no target get one; `deps` are what is imported and what is marked
+    `# keep`. All else stays as it is.
 
     Args:
         root: the checkout.
@@ -49,14 +50,19 @@ def fix(root: pathlib.Path) -> list[str]:
 def _remove_targets(
     root: pathlib.Path, builds: _Builds
 ) -> list[build_files.Target]:
-    removed = [
-        target
-        for build in builds.values()
-        for target in build.targets
-        if not any((root / source).exists() for source in target.sources)
-    ]
-    for target in removed:
-        builds[target.build].remove_target(target.name)
+    removed = []
+    for build in builds.values():
+        for target in build.targets:
+            gone = [
+                source.name
+                for source in target.sources
+                if not (root / source).exists()
+            ]
+            if len(gone) == len(target.sources):
+                build.remove_target(target.name)
+                removed.append(target)
+            elif gone:
+                build.remove_sources(target.name, gone)
     return removed
 
 
@@ -95,7 +101,10 @@ def _add_targets(
         ]
         label = f"//{build.package}:{name}"
         namesakes = [other for other in orphans if other.name == source.name]
-        if len(old) == len(namesakes) == 1 and source.name != "__init__.py":
+        if (
+            len(old) == len(namesakes) == len(old[0].sources) == 1
+            and source.name != "__init__.py"
+        ):
             rule = old[0].rule
             attributes |= {
                 key: value

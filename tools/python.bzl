@@ -40,3 +40,27 @@ def py_test(name, size = "small", data = [], **kwargs):
         data = data + _ENVIRONMENT,
         **kwargs
     )
+
+def py_tests(name, srcs, size = "small", data = [], **kwargs):
+    """Several files of tests in one process, which imports TensorFlow once.
+
+    For files that take no longer than that import. What makes settings for a
+    whole process is a `py_test` of its own, and so is what should not wait
+    for, nor run with, the others.
+
+    Args:
+      name: what the tests have in common, as `small_tests`.
+      srcs: the files.
+      size: as in `py_test`.
+      data: files that the tests read.
+      **kwargs: as Bazel's own `py_test`.
+    """
+    native.py_test(
+        name = name,
+        size = size,
+        srcs = srcs + ["//tools:run_tests.py"],
+        main = "//tools:run_tests.py",
+        args = ["%s/%s" % (native.package_name(), file) for file in srcs],
+        data = data + _ENVIRONMENT,
+        **kwargs
+    )

@@ -548,6 +548,47 @@ py_test(
 """,
         )
 
+    def test_file_gone_from_a_target_of_several(self):
+        tests = """\
+load("//tools:python.bzl", "py_tests")
+
+py_tests(
+    name = "small_tests",
+    srcs = [
+        "a_test.py",
+        "b_test.py",
+        "c_test.py",
+    ],
+    deps = ["//tfmeta:errors"],
+)
+"""
+        root, printed = self.fix(
+            **{
+                "tests/BUILD": tests,
+                "tests/a_test.py": "",
+                "tests/c_test.py": "import tfmeta.errors",
+            }
+        )
+        self.assertEmpty(printed)
+        self.assertEqual(
+            (root / "tests/BUILD").read_text(),
+            tests.replace('        "b_test.py",\n', ""),
+        )
+        (root / "tests/c_test.py").unlink()
+        with contextlib.redirect_stdout(io.StringIO()):
+            check_deps.main(["--fix", str(root)])
+        self.assertEqual(
+            (root / "tests/BUILD").read_text(),
+            """\
+load("//tools:python.bzl", "py_tests")
+
+py_tests(
+    name = "small_tests",
+    srcs = ["a_test.py"],
+)
+""",
+        )
+
     def test_name_that_is_taken(self):
         root = self.write_tree(_FIXED_TREE, {"tfmeta/tasks/words.py": ""})
         printed = io.StringIO()
