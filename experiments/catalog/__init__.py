@@ -33,14 +33,17 @@ PARTS = (
         (landscape.EXPERIMENT, multitask.EXPERIMENT),
     ),
 )
-_CHAPTERS = tuple(chapter for part in PARTS for chapter in part.chapters)
+# What each command runs, by its name.
+COMMANDS: dict[str, contract.Command] = {
+    chapter.name: chapter for part in PARTS for chapter in part.chapters
+}
 EXPERIMENTS = {
-    chapter.name: chapter
-    for chapter in _CHAPTERS
-    if isinstance(chapter, contract.Experiment)
+    name: command
+    for name, command in COMMANDS.items()
+    if isinstance(command, contract.Experiment)
 }
 STUDIES = {
-    chapter.name: chapter
-    for chapter in _CHAPTERS
-    if isinstance(chapter, contract.Study)
+    name: command
+    for name, command in COMMANDS.items()
+    if isinstance(command, contract.Study)
 }

@@ -160,6 +160,26 @@ def _notes(results: Sequence[rows.Row]) -> list[str]:
     return []
 
 
+def _page_notes(results: Sequence[rows.Row]) -> list[str]:
+    """Returns what all lines of a table have in common, and the notes."""
+    common = {
+        f"{row['problem']['dataset']}, {row['problem']['tasks']} tasks, "
+        f"{row['budget']['batch_size']} images of each in a batch, "
+        f"augmentation {row['budget']['augmentation']}, "
+        f"{row['budget']['precision']}, {row['settings']['optimizer']}, "
+        f"{row['settings']['filters']} filters, "
+        f"{' and '.join(map(str, row['settings']['units']))} units"
+        for row in results
+    }
+    classes = {f"{100 / row['problem']['classes']:.1f}" for row in results}
+    return [
+        "Accuracy in %, mean ± standard deviation over seeds; chance is "
+        f"{' or '.join(sorted(classes))}. {'; '.join(sorted(common))}. Commits "
+        f"{rows.short_commits(results)}.",
+        *_notes(results),
+    ]
+
+
 _METRICS = (
     learner_tables.ACCURACY,
     contract.Metric("loss", "sum of losses"),
@@ -220,7 +240,7 @@ EXPERIMENT = contract.Experiment(
     published_note=_PUBLISHED_NOTE,
     chance=lambda problem: 1 / problem["classes"],
     notes=_notes,
-    page_notes=_notes,
+    page_notes=_page_notes,
     pictures=(
         bars.picture(
             bars.Bar("validation", "accuracy", "validation", "#7fb2d9"),
