@@ -39,11 +39,17 @@ class DecisionsTest(absltest.TestCase):
         policies = np.full((2, 2, 3), 1 / 3)
         policies[1] = policy
         router.policies.assign(policies)
-        draw = tf.function(lambda: router(_ROUTED, task="b", training=True))
-        counts, draws = np.zeros((2, 3)), 2000
-        for _ in range(draws):
-            for depth, decision in enumerate(draw()):
-                counts[depth, int(decision)] += 1
+        draws = 2000
+
+        @tf.function
+        def count():
+            counts = tf.zeros((2, 3))
+            for _ in tf.range(draws):
+                decisions = router(_ROUTED, task="b", training=True)
+                counts += tf.one_hot(tf.stack(decisions), 3)
+            return counts
+
+        counts = count().numpy()
         np.testing.assert_array_less(
             np.abs(counts / draws - policy), 5 * 0.5 / np.sqrt(draws)
         )
@@ -109,36 +115,35 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
         )
 
     @parameterized.named_parameters(
-        ("certain_rewards", lambda rng, good: good),
+        ("certain_rewards", lambda good, uniform: good),
         (
             "noisy_rewards",
             # Right 80% of the time, or 40%, in a batch of 8.
-            lambda rng, good: rng.choice(
-                [1.0, -1.0], 8, p=[0.8, 0.2] if good > 0 else [0.4, 0.6]
+            lambda good, uniform: tf.where(
+                uniform < tf.where(good > 0, 0.8, 0.4), 1.0, -1.0
             ),
         ),
     )
     def test_learns_the_best_arm_of_a_bandit(self, reward):
         best = {"a": [4, 0, 2], "b": [1, 3, 2]}
         router = _router(depth=3, blocks=5)
-        rng = np.random.default_rng(0)
 
         @tf.function
-        def draw(task):
-            return router(_ROUTED, task=task, training=True)
+        def play(rounds):
+            for uniform in rounds:
+                for number, (task, arms) in enumerate(best.items()):
+                    decisions = router(_ROUTED, task=task, training=True)
+                    # The reward is of all decisions together: each agent sees
+                    # that of the others as noise.
+                    right = tf.cast(tf.equal(decisions, arms), tf.float32)
+                    good = 2 * tf.reduce_mean(right) - 1
+                    router.update_policies(
+                        task,
+                        router.last_decisions(task),
+                        tf.reduce_mean(reward(good, uniform[number])),
+                    )
 
-        update = tf.function(
-            lambda task, rewards: router.update_policies(
-                task, router.last_decisions(task), rewards
-            )
-        )
-        for _ in range(1500):
-            for task, arms in best.items():
-                # The reward is of all decisions together: each agent sees that
-                # of the others as noise.
-                right = np.mean(np.equal(_numbers(draw(task)), arms))
-                rewards = np.mean(reward(rng, 2 * right - 1))
-                update(task, tf.constant(rewards, tf.float32))
+        play(tf.random.stateless_uniform((1500, len(best), 8), (0, 0)))
         for task, arms in best.items():
             self.assertEqual(_numbers(router(_ROUTED, task=task)), arms)
         chosen = [
@@ -170,13 +175,13 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
             router.policies.assign(start)
 
             @tf.function
-            def step(router=router):
-                for task in _TASKS:
-                    decisions = router(_ROUTED, task=task, training=True)
-                    router.update_policies(task, decisions, 0.0)
+            def play(router=router):
+                for _ in tf.range(1000):
+                    for task in _TASKS:
+                        decisions = router(_ROUTED, task=task, training=True)
+                        router.update_policies(task, decisions, 0.0)
 
-            for _ in range(1000):
-                step()
+            play()
             used[collaboration] = router.policies[..., 2].numpy().min()
         self.assertAlmostEqual(used[0.0], 0.4, places=5)
         self.assertGreater(used[1.0], 0.7)
