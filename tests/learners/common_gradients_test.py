@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import layers, learners
-from tfmeta.learners import functional_network
+from tfmeta.functional import functional_network
 from tfmeta.optimizers import pcgrad
 
 _TASKS, _FEATURES, _WAYS, _BETA, _SIGMA = 4, 5, 3, 0.5, 0.3

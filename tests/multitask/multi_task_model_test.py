@@ -7,7 +7,8 @@ from absl.testing import absltest, parameterized
 
 from tests.multitask import cases
 from tfmeta import errors
-from tfmeta.multitask import multi_task_model, weightings
+from tfmeta.multitask import (multi_task_model)
+from tfmeta import weightings
 
 
 def _private_loss(y, predictions):

@@ -8,7 +8,8 @@ from absl.testing import absltest, parameterized
 from tests.optimizers import cases
 from tfmeta.learners import maml
 from tfmeta.networks import perceptron
-from tfmeta.optimizers import gramian, linear_scalarization, pcgrad
+from tfmeta.optimizers import (linear_scalarization, pcgrad)
+from tfmeta.gradients import gramian
 from tfmeta.training import checkpoints
 
 _WAYS, _FEATURES, _TASKS = 3, 5, 4

@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import functional_network, learner, network_parts
+from tfmeta.learners import (learner, network_parts)
+from tfmeta.functional import functional_network
 
 
 class AmortizedLearner(learner.Learner):

@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import functional_network, laplace, maml
+from tfmeta.learners import (laplace, maml)
+from tfmeta.functional import functional_network
 
 
 class _SampledState(NamedTuple):

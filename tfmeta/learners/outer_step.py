@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.learners import functional_network, weight_posteriors
-from tfmeta.training import task_gradients
+from tfmeta.functional import functional_network
+from tfmeta.functional import weight_posteriors
+from tfmeta.gradients import mapped as task_gradients
 
 
 class OuterTask(NamedTuple):

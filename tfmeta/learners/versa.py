@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import amortized, functional_network, network_parts
+from tfmeta.learners import (amortized, network_parts)
+from tfmeta.functional import functional_network
 
 
 class HeadPosterior(NamedTuple):

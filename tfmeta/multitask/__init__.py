@@ -1,6 +1,6 @@
 """Multi-task learning: models with one loss for each task."""
 
-from tfmeta.multitask import weightings
+from tfmeta import weightings
 from tfmeta.multitask.image_batches import ordered_batches, shuffled_batches
 from tfmeta.multitask.multi_task_model import MultiTaskModel
 from tfmeta.multitask.task_data import zip_tasks

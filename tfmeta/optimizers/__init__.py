@@ -4,7 +4,8 @@ from tfmeta.optimizers.aggregators import AGGREGATORS
 from tfmeta.optimizers.aligned_mtl import AlignedMTL, aligned_mtl_weights
 from tfmeta.optimizers.cagrad import CAGrad, cagrad_weights
 from tfmeta.optimizers.gradvac import GradVac, gradvac_weights
-from tfmeta.optimizers.gramian import combine, compute_gramian
+from tfmeta.gradients.gramian import combine
+from tfmeta.gradients.gramian import compute_gramian
 from tfmeta.optimizers.imtl_g import IMTLG, imtl_g_weights
 from tfmeta.optimizers.linear_scalarization import LinearScalarization
 from tfmeta.optimizers.mgda import MGDA, mgda_weights

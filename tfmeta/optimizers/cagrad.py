@@ -4,9 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.optimizers import (
-    gramian as gramian_lib,
-)
+from tfmeta.gradients import gramian as gramian_lib
 from tfmeta.optimizers import (
     nonnegative_quadratic,
     task_gradient_optimizer,

@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.optimizers import gradient_checks, replicas
-from tfmeta.optimizers import gramian as gramian_lib
+from tfmeta.optimizers import (gradient_checks)
+from tfmeta.gradients import replicas
+from tfmeta.gradients import gramian as gramian_lib
 from tfmeta.optimizers import inner_optimizer as inner_optimizer_lib
 
 REDUCTIONS = ("sum", "mean")
@@ -27,9 +28,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
     calls `apply_task_gradients`; a training loop of one's own does the same.
     Keras' other models have one gradient, of the summed loss: too late.
 
-    Under `tf.distribute` the task gradients are summed over replicas before the
-    surgery, as Keras does with gradients after it, so that the update is that
-    of one replica with the whole batch. The inner optimizer clips that sum.
+    Under `tf.distribute` the task gradients of all replicas are summed, or
+    gathered where each has other tasks, before the surgery, so that the update
+    is that of one replica with the whole batch. The inner optimizer clips that.
 
     In half precision the loss scale goes inside, around the inner optimizer:
     `PCGrad(LossScaleOptimizer(Adam()))`; see `with_inner_loss_scale`.
@@ -137,6 +138,7 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         other_gradients: Sequence[Any] = (),
         other_variables: Sequence[Any] = (),
         task_names: Sequence[str] | None = None,
+        split: replicas.Split = replicas.Split.EXAMPLES,
     ) -> None:
         """Makes one step from the gradients of all tasks.
 
@@ -152,6 +154,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
             other_variables: their variables, each once. For a shared variable
                 the gradient is added to the combined one.
             task_names: the tasks' names, for error messages.
+            split: what the replicas of a `tf.distribute` strategy share out:
+                examples of every task, whose gradients are summed, or the tasks
+                themselves, whose gradients are gathered.
 
         Raises:
             InputError: if the gradients do not fit the variables or each other,
@@ -188,8 +193,8 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 + [v for v in other_variables if self._var_key(v) not in keys]
             )
 
-        # All replicas get the sums, which one of them hands on.
-        tensors = replicas.sum_over_replicas(tensors)
+        # All replicas get all gradients, which one of them hands on.
+        tensors = replicas.join(tensors, split)
         summed = replicas.sum_over_replicas(
             [gradient for gradient, _ in others.values()]
         )

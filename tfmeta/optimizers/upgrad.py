@@ -3,9 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfmeta.optimizers import (
-    gramian as gramian_lib,
-)
+from tfmeta.gradients import gramian as gramian_lib
 from tfmeta.optimizers import (
     nonnegative_quadratic,
     task_gradient_optimizer,

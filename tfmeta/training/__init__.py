@@ -19,9 +19,11 @@ from tfmeta.training.evaluation import (
     evaluate_tasks,
     squared_error,
 )
-from tfmeta.training.step_curvature import StepCurvature
-from tfmeta.training.task_gradients import TaskGradients, compute_task_gradients
-from tfmeta.training.task_mapping import TASK_MAPPINGS, map_tasks
+from tfmeta.optimizers.step_curvature import StepCurvature
+from tfmeta.gradients.mapped import TaskGradients
+from tfmeta.gradients.mapped import compute_task_gradients
+from tfmeta.gradients.task_mapping import TASK_MAPPINGS
+from tfmeta.gradients.task_mapping import map_tasks
 
 __all__ = [
     "TASK_MAPPINGS",

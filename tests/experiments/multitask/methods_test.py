@@ -9,7 +9,7 @@ from experiments.multitask import experiment
 from tests.experiments import commands
 from tests.experiments.multitask import cases
 from tfmeta import optimizers
-from tfmeta.multitask import weightings
+from tfmeta import weightings
 
 _METHODS = experiment.EXPERIMENT.methods
 _CONV, _FC = 2 * 3, 2 * 2

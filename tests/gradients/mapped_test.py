@@ -6,7 +6,8 @@ from absl.testing import absltest, parameterized
 from tensorflow_probability import distributions as tfd
 
 from tfmeta import errors
-from tfmeta.training import task_gradients, task_mapping
+from tfmeta.gradients import mapped as task_gradients
+from tfmeta.gradients import task_mapping
 
 
 def _loss(weights, task):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.multitask import shared_gradients
+from tfmeta.gradients import recorded
 
 
 def _dense(name, units=2):
@@ -79,7 +79,7 @@ def _split(model, seeds=None, names=None):
         outputs = tf.nest.flatten(model(x))
         losses = [tf.reduce_mean(output**2) for output in outputs]
     return (
-        shared_gradients.differentiate_tasks(
+        recorded.differentiate_tasks(
             tape,
             losses,
             seeds or [tf.ones(()) for _ in losses],
@@ -91,11 +91,11 @@ def _split(model, seeds=None, names=None):
     )
 
 
-def _layers(variables):
-    return sorted({v.path.split("/")[-2] for v in variables})
+def _layers(pairs):
+    return sorted({v.path.split("/")[-2] for _, v in pairs})
 
 
-class SharedGradientsTest(parameterized.TestCase):
+class RecordedTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("two_heads", _two_heads, ["trunk"], ["a", "b"]),
         ("head_on_a_head", _head_on_a_head, ["a", "trunk"], ["b"]),
@@ -109,16 +109,12 @@ class SharedGradientsTest(parameterized.TestCase):
     def test_variables_are_told_apart(self, build, shared, own):
         model = keras.Model(*build())
         split, tape, losses = _split(model)
-        self.assertEqual(_layers(split.shared_variables), shared)
-        self.assertEqual(_layers(split.own_variables), own)
+        self.assertEqual(_layers(split.shared), shared)
+        self.assertEqual(_layers(split.own), own)
         # All together they are the gradient of the sum.
-        for variable, gradient in (
-            *zip(
-                split.shared_variables,
-                [tf.reduce_sum(g, 0) for g in split.shared],
-                strict=True,
-            ),
-            *zip(split.own_variables, split.own, strict=True),
+        for gradient, variable in (
+            *((tf.reduce_sum(g, 0), variable) for g, variable in split.shared),
+            *split.own,
         ):
             np.testing.assert_allclose(
                 gradient,
@@ -129,15 +125,17 @@ class SharedGradientsTest(parameterized.TestCase):
 
     def test_a_task_that_does_not_use_a_shared_variable_has_zeros(self):
         split, _, _ = _split(keras.Model(*_three_of_which_two_share()))
-        for gradients in split.shared:
+        for gradients, _ in split.shared:
             self.assertGreater(np.abs(gradients[0]).max(), 0)
             np.testing.assert_array_equal(gradients[1], 0)
 
-    def test_seeds_multiply(self):
+    def test_factors_multiply(self):
         model = keras.Model(*_two_heads())
         once, _, _ = _split(model)
         twice, _, _ = _split(model, [tf.constant(2.0), tf.constant(-3.0)])
-        for plain, seeded in zip(once.shared, twice.shared, strict=True):
+        for (plain, _), (seeded, _) in zip(
+            once.shared, twice.shared, strict=True
+        ):
             np.testing.assert_allclose(2 * plain[0], seeded[0], rtol=1e-5)
             np.testing.assert_allclose(-3 * plain[1], seeded[1], rtol=1e-5)
 
@@ -147,10 +145,10 @@ class SharedGradientsTest(parameterized.TestCase):
         model = keras.Model(inputs, [_dense("a")(hidden), _dense("b")(hidden)])
         with tf.GradientTape(persistent=True) as tape:
             losses = [tf.reduce_sum(o) for o in model(np.array([1, 3, 3]))]
-        split = shared_gradients.differentiate_tasks(
+        split = recorded.differentiate_tasks(
             tape, losses, [tf.ones(())] * 2, model.trainable_variables, "ab"
         )
-        (gradients,) = split.shared
+        ((gradients, _),) = split.shared
         for gradient, head in zip(gradients, model.layers[-2:], strict=True):
             row = np.sum(head.kernel, 1)
             np.testing.assert_allclose(
@@ -175,7 +173,7 @@ class SharedGradientsTest(parameterized.TestCase):
                 ("d", (7,)),
             )
         ]
-        runs = shared_gradients.split_evenly(variables, parts)
+        runs = recorded.split_evenly(variables, parts)
         self.assertEqual([[v.name for v in run] for run in runs], expected)
 
     def test_a_task_without_a_gradient_is_named(self):

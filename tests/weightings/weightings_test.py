@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.multitask import weightings
+from tfmeta import weightings
 
 _ALL = tuple(weightings.WEIGHTINGS)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.training import task_mapping
+from tfmeta.gradients import task_mapping
 
 
 class TaskGradients(NamedTuple):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.multitask.weightings import weighting
+from tfmeta.weightings import weighting
 
 
 @keras.saving.register_keras_serializable("tfmeta")

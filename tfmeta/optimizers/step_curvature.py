@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tfmeta.optimizers import replicas
+from tfmeta.gradients import replicas
 
 
 class StepCurvature:

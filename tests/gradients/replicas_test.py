@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
-from tfmeta.optimizers import replicas
+from tfmeta.gradients import replicas
 
 
 def _sparse(value):

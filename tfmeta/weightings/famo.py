@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.multitask.weightings import adam_moments, weighting
+from tfmeta.weightings import adam_moments
+from tfmeta.weightings import weighting
 
 _EPSILON = 1e-8
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import layers
-from tfmeta.learners import functional_network
+from tfmeta.functional import functional_network
 
 
 def _network():

@@ -1,0 +1,121 @@
+"""What the replicas of a `tf.distribute` strategy make together."""
+
+import enum
+from typing import Any
+
+import tensorflow as tf
+
+
+class Split(enum.Enum):
+    """What the replicas share out among themselves."""
+
+    EXAMPLES = "examples"
+    """Each has some examples of every task: the tasks' values are sums."""
+
+    TASKS = "tasks"
+    """Each has some of the tasks, whole: their values stand side by side."""
+
+
+def count() -> int:
+    """Returns the number of replicas that make a step together."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def is_one_of_several() -> bool:
+    """Returns whether this is one replica's part of a step with others."""
+    context = tf.distribute.get_replica_context()
+    return context is not None and context.num_replicas_in_sync > 1
+
+
+def sum_over_replicas(tensors: Any) -> Any:
+    """Sums what each replica has made of its share of the batch.
+
+    Args:
+        tensors: a nested structure of tensors, or of `tf.IndexedSlices`.
+
+    Returns:
+        The sums, on all replicas; what came in where there is but one.
+    """
+    if not is_one_of_several() or not tf.nest.flatten(tensors):
+        return tensors
+    return tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM, tensors
+    )
+
+
+def join(tensors: Any, split: Split) -> Any:
+    """Makes the values of all tasks of those that each replica has.
+
+    Args:
+        tensors: a nested structure of tensors `[tasks, ...]`.
+        split: what the replicas share out.
+
+    Returns:
+        The same on all replicas: sums, or `[tasks of all, ...]` in the order of
+        the replicas; what came in where there is but one.
+    """
+    if split is Split.EXAMPLES:
+        return sum_over_replicas(tensors)
+    if not is_one_of_several() or not tf.nest.flatten(tensors):
+        return tensors
+    context = tf.distribute.get_replica_context()
+    return tf.nest.map_structure(
+        lambda tensor: _known_size(context.all_gather(tensor, 0), tensor),
+        tensors,
+    )
+
+
+def own_rows(values: tf.Tensor, size: tf.Tensor, split: Split) -> tf.Tensor:
+    """Returns those of all tasks' values that are of this replica's tasks.
+
+    Args:
+        values: `[tasks of all, ...]`, the same on all replicas.
+        size: the number of this replica's tasks.
+        split: what the replicas share out.
+
+    Returns:
+        `[size, ...]`: the inverse of `join` where tasks are shared out; else
+        the values as they came.
+    """
+    if split is Split.EXAMPLES or not is_one_of_several():
+        return values
+    sizes = join(tf.reshape(size, (1,)), split)
+    before = tf.reduce_sum(sizes[: _number()])
+    rows = values[before : before + size]
+    return tf.ensure_shape(rows, (tf.get_static_value(size), *values.shape[1:]))
+
+
+def zero_but_on_first(gradients: list) -> list:
+    """Undoes a sum that Keras' optimizers are about to make once more.
+
+    Args:
+        gradients: tensors or `tf.IndexedSlices`, the same on all replicas.
+
+    Returns:
+        Them on the first replica, and zeros on all others.
+    """
+    if not is_one_of_several():
+        return gradients
+    is_first = tf.equal(_number(), 0)
+
+    def keep(values):
+        return values * tf.cast(is_first, values.dtype)
+
+    return [
+        tf.IndexedSlices(keep(g.values), g.indices, g.dense_shape)
+        if isinstance(g, tf.IndexedSlices)
+        else keep(g)
+        for g in gradients
+    ]
+
+
+def _number() -> tf.Tensor | int:
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+def _known_size(gathered: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+    """Tells TensorFlow how many tasks there are, if each has as many."""
+    if own.shape[0] is None:
+        return gathered
+    # A meta-batch of known size is split evenly; otherwise sizes are unknown.
+    return tf.ensure_shape(gathered, (own.shape[0] * count(), *own.shape[1:]))

@@ -1,0 +1,193 @@
+"""What Keras' trainer lacks for models that make one gradient for each task."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+from tfmeta.gradients import task_gradients
+from tfmeta.optimizers import (
+    descent,
+    step_curvature,
+    task_gradient_optimizer,
+)
+from tfmeta.weightings import by_name, equal, weighting
+
+NOT_COMPILED = "the model has no loss: call compile(loss=...) first"
+
+
+class TaskTrainer:
+    """A base, before `keras.Model`, of models whose steps are descents.
+
+    A subclass calls `_compile_descent` in `compile` and `_descend` in
+    `train_step`. Whatever the model, `compile` takes the same four arguments:
+
+    - `weighting`: what weights the tasks' losses before they are added up or
+      given to the surgery: a `tfmeta.weightings.Weighting` or its name; by
+      default all weights are 1. The reported losses are not weighted by it.
+    - `gradient_parts`: the number of parts, of about equal size, into which the
+      shared variables are split to save memory. With more than one, a step
+      holds the T gradients of one part at a time, for their share of the
+      Gramian, and makes the update by one more backward pass. It is the same
+      update.
+    - `measure_curvature`: whether each step measures how the total of the
+      tasks' weighted losses curves along it, for `last_curvature` and
+      `tfmeta.training.ConflictMonitor`. It takes a backward pass of the total
+      and, after the step, a forward pass with the same noise. Training is the
+      same.
+    - `num_tasks`: known to a model whose outputs are tasks; for a learner the
+      number of tasks in a meta-batch.
+    """
+
+    optimizer: keras.optimizers.Optimizer
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._descent: descent.Descent | None = None
+        # Keras follows what this list holds: what leaves it when the model is
+        # compiled anew leaves the model's variables, too.
+        self._weightings: list[weighting.Weighting] = []
+
+    @property
+    def weighting(self) -> weighting.Weighting:
+        """The loss weighting.
+
+        Raises:
+            InputError: if the model is not compiled.
+        """
+        if not self._weightings:
+            raise errors.InputError(NOT_COMPILED)
+        return self._weightings[0]
+
+    @property
+    def last_curvature(self) -> tf.Variable | None:
+        """Variable `[2]`: what `StepCurvature.last` tells of the last step.
+
+        None unless the model is compiled with `measure_curvature`.
+        """
+        if self._descent is None or self._descent.curvature is None:
+            return None
+        return self._descent.curvature.last
+
+    def get_compile_config(self):
+        """Returns the arguments of `compile`, serialized."""
+        config = super().get_compile_config()
+        if self._descent is None:
+            return config
+        return config | {
+            "weighting": keras.saving.serialize_keras_object(self.weighting),
+            "gradient_parts": self._descent.gradient_parts,
+            "measure_curvature": self._descent.curvature is not None,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as the saved model was, with its optimizer's state."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
+        """Trains the model, as `keras.Model.fit` does.
+
+        Returns:
+            The `keras.callbacks.History`.
+        """
+        next_epoch = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.weighting.start_epoch()
+        )
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(next_epoch)
+        else:
+            callbacks = [*tf.nest.flatten(callbacks or []), next_epoch]
+        return super().fit(x, y, *args, callbacks=callbacks, **kwargs)
+
+    def make_train_function(self, force=False):
+        """Makes the function that `fit` calls, as Keras does."""
+        # TensorFlow traces a function again if it made variables, so the
+        # optimizer's are made before; and in the model's order, as restored
+        # ones.
+        if not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
+    def _compile_descent(
+        self,
+        loss_weighting: weighting.Weighting,
+        *,
+        num_tasks: int | None,
+        gradient_parts: int,
+        measure_curvature: bool,
+        task_names: Sequence[str] | None = None,
+    ) -> None:
+        """Takes note of how steps are made, once the optimizer is known.
+
+        Args:
+            loss_weighting: of `get_weighting`.
+            num_tasks: the number of tasks, None if it is not known yet.
+            gradient_parts: see above.
+            measure_curvature: see above.
+            task_names: the tasks' names, for error messages.
+
+        Raises:
+            InputError: if `gradient_parts` is not positive, or above 1 where no
+                task gradients are made.
+        """
+        self.optimizer = task_gradient_optimizer.with_inner_loss_scale(
+            self.optimizer
+        )
+        made = descent.Descent(
+            self.optimizer,
+            None if isinstance(loss_weighting, equal.Equal) else loss_weighting,
+            gradient_parts,
+            step_curvature.StepCurvature() if measure_curvature else None,
+            # XLA knows no strings; nor would it print them.
+            None if self.jit_compile else task_names,
+        )
+        if made.does_surgery and num_tasks is not None:
+            self.optimizer.num_tasks = num_tasks
+        if gradient_parts < 1 or (
+            gradient_parts > 1 and not made.makes_task_gradients
+        ):
+            raise errors.InputError(
+                f"gradient_parts={gradient_parts}: expected 1, or more with an "
+                "optimizer of task gradients; the optimizer is "
+                f"{self.optimizer.name!r}"
+            )
+        self._descent = made
+        self._weightings.clear()
+        self._weightings.append(loss_weighting)
+
+    def _descend(self, tasks: task_gradients.TaskPass) -> None:
+        """Makes the step of a batch."""
+        if self._descent is None:
+            raise errors.InputError(NOT_COMPILED)
+        descent.descend(tasks, self._descent)
+
+    def _network_variables(self) -> list[keras.Variable]:
+        """Returns the trainable variables but for the weighting's own."""
+        own = {id(v) for w in self._weightings for v in w.trainable_variables}
+        return [v for v in self.trainable_variables if id(v) not in own]
+
+
+def get_weighting(identifier: Any, num_tasks: int | None) -> weighting.Weighting:
+    """Returns the weighting that a user means, for a number of tasks.
+
+    Args:
+        identifier: a weighting, its name, or None for weights of 1.
+        num_tasks: the number of tasks, None if it is not known yet.
+
+    Raises:
+        InputError: if it is none of these, is one for another number of tasks,
+            or has state of tasks whose number is not known.
+    """
+    found = by_name.get(identifier)
+    if num_tasks is not None:
+        found.build_for(num_tasks)
+    elif not isinstance(found, equal.Equal):
+        raise errors.InputError(
+            f"weighting={found.name!r}: expected num_tasks, the number of "
+            "tasks in a meta-batch, as well"
+        )
+    return found
