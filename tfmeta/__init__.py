@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tfmeta import (
         errors,
         export,
+        functional,
+        gradients,
         layers,
         learners,
         multitask,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         regularizers,
         tasks,
         training,
+        weightings,
     )
 
 __version__ = "0.1.0"
@@ -28,6 +31,8 @@ __version__ = "0.1.0"
 __all__ = [
     "errors",
     "export",
+    "functional",
+    "gradients",
     "layers",
     "learners",
     "multitask",
@@ -36,6 +41,7 @@ __all__ = [
     "regularizers",
     "tasks",
     "training",
+    "weightings",
 ]
 
 

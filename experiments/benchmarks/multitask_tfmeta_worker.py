@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from experiments.benchmarks import multitask_problems, worker
 from tfmeta import multitask, networks
-from tfmeta.optimizers import (pcgrad)
 from tfmeta.gradients import gramian
+from tfmeta.optimizers import pcgrad
 
 _IMAGE_SHAPE = (32, 32, 3)
 _CLASSES = 5

@@ -11,8 +11,8 @@ from absl.testing import absltest, parameterized
 
 from tests.learners import finite_differences
 from tfmeta import errors, layers, learners, networks
-from tfmeta.training import (checkpoints)
 from tfmeta.gradients import task_mapping
+from tfmeta.training import checkpoints
 
 _TASKS, _SUPPORT, _QUERIES, _FEATURES, _WAYS = 3, 4, 5, 6, 3
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors, layers
-from tfmeta.learners import (cnp)
 from tfmeta.functional import functional_network
+from tfmeta.learners import cnp
 from tfmeta.networks import neural_processes
 
 _TASKS, _SUPPORT, _QUERIES, _FEATURES = 3, 4, 5, 6

@@ -6,9 +6,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.multitask import cases
-from tfmeta import errors
-from tfmeta.multitask import (multi_task_model)
-from tfmeta import weightings
+from tfmeta import errors, weightings
+from tfmeta.multitask import multi_task_model
 
 
 def _private_loss(y, predictions):

@@ -8,8 +8,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.multitask import cases
-from tfmeta.multitask import (multi_task_model, task_data)
 from tfmeta import weightings
+from tfmeta.multitask import multi_task_model, task_data
 from tfmeta.optimizers import pcgrad
 from tfmeta.training import checkpoints
 

@@ -6,10 +6,10 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.optimizers import cases
+from tfmeta.gradients import gramian
 from tfmeta.learners import maml
 from tfmeta.networks import perceptron
-from tfmeta.optimizers import (linear_scalarization, pcgrad)
-from tfmeta.gradients import gramian
+from tfmeta.optimizers import linear_scalarization, pcgrad
 from tfmeta.training import checkpoints
 
 _WAYS, _FEATURES, _TASKS = 3, 5, 4

@@ -7,8 +7,7 @@ from absl.testing import absltest, parameterized
 
 from tfmeta import training
 from tfmeta.multitask import multi_task_model
-from tfmeta.optimizers import linear_scalarization, pcgrad
-from tfmeta.optimizers import step_curvature
+from tfmeta.optimizers import linear_scalarization, pcgrad, step_curvature
 
 _WEIGHTS = {"a": 0.5, "b": 3.0}
 

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta import errors
-from tfmeta import weightings
+from tfmeta import errors, weightings
 
 _ALL = tuple(weightings.WEIGHTINGS)
 

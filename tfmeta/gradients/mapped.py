@@ -1,4 +1,4 @@
-"""The gradient of each task: where both halves of the library meet."""
+"""One loss for each task of a meta-batch, differentiated one by one."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfmeta.gradients import task_mapping
 
 
-class TaskGradients(NamedTuple):
+class MappedGradients(NamedTuple):
     """What one pass over a meta-batch yields.
 
     Attributes:
@@ -30,7 +30,7 @@ def compute_task_gradients(
     *,
     mapping: str,
     output_dtypes: Any,
-) -> TaskGradients:
+) -> MappedGradients:
     """Differentiates one loss per task with respect to shared weights.
 
     Each task has a `tf.GradientTape` of its own inside the mapped body, so its
@@ -62,14 +62,14 @@ def compute_task_gradients(
             )
         gradients = tape.gradient(loss, tensors, unconnected_gradients="zero")
         gradients = [tf.convert_to_tensor(g) for g in gradients]
-        return TaskGradients(gradients, loss, outputs)
+        return MappedGradients(gradients, loss, outputs)
 
     loss_dtype = tensors[0].dtype
     return task_mapping.map_tasks(
         one_task,
         tasks,
         mapping=mapping,
-        output_dtypes=TaskGradients(
+        output_dtypes=MappedGradients(
             [tensor.dtype for tensor in tensors], loss_dtype, output_dtypes
         ),
     )

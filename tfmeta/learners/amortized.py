@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import (learner, network_parts)
 from tfmeta.functional import functional_network
+from tfmeta.learners import learner, network_parts
 
 
 class AmortizedLearner(learner.Learner):

@@ -11,13 +11,12 @@ import tensorflow as tf
 from tensorflow.python.framework import config
 
 from tfmeta import errors, export
-from tfmeta.learners import (episode_checks, outer_step, query_metrics)
-from tfmeta.functional import functional_network
-from tfmeta.functional import weight_posteriors
-from tfmeta.optimizers import task_gradient_optimizer
-from tfmeta.regularizers import taml
+from tfmeta.functional import functional_network, weight_posteriors
 from tfmeta.gradients import mapped as task_gradients
 from tfmeta.gradients import task_mapping
+from tfmeta.learners import episode_checks, outer_step, query_metrics
+from tfmeta.optimizers import task_gradient_optimizer
+from tfmeta.regularizers import taml
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import (laplace, maml)
 from tfmeta.functional import functional_network
+from tfmeta.learners import laplace, maml
 
 
 class _SampledState(NamedTuple):

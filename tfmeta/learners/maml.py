@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.learners import (learner)
 from tfmeta.functional import functional_network
+from tfmeta.learners import learner
 from tfmeta.regularizers import taml
 
 LEARNED_INNER_RATES = ("shared", "per_layer")

@@ -4,8 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.functional import functional_network
-from tfmeta.functional import weight_posteriors
+from tfmeta.functional import functional_network, weight_posteriors
 from tfmeta.gradients import mapped as task_gradients
 
 

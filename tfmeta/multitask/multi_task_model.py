@@ -112,6 +112,7 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
         loss_weighting = task_trainer.get_weighting(weighting, num_tasks)
         super().compile(optimizer=optimizer, metrics=metrics, **kwargs)
         self._compile_descent(
+            optimizer,
             loss_weighting,
             num_tasks=num_tasks,
             gradient_parts=gradient_parts,

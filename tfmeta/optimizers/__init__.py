@@ -1,11 +1,11 @@
 """Optimizers that resolve conflicts between the gradients of tasks."""
 
+from tfmeta.gradients.gramian import combine, compute_gramian
 from tfmeta.optimizers.aggregators import AGGREGATORS
 from tfmeta.optimizers.aligned_mtl import AlignedMTL, aligned_mtl_weights
 from tfmeta.optimizers.cagrad import CAGrad, cagrad_weights
+from tfmeta.optimizers.descent import Descent, descend
 from tfmeta.optimizers.gradvac import GradVac, gradvac_weights
-from tfmeta.gradients.gramian import combine
-from tfmeta.gradients.gramian import compute_gramian
 from tfmeta.optimizers.imtl_g import IMTLG, imtl_g_weights
 from tfmeta.optimizers.linear_scalarization import LinearScalarization
 from tfmeta.optimizers.mgda import MGDA, mgda_weights
@@ -24,6 +24,7 @@ __all__ = [
     "MGDA",
     "AlignedMTL",
     "CAGrad",
+    "Descent",
     "GradVac",
     "LinearScalarization",
     "NashMTL",
@@ -36,6 +37,7 @@ __all__ = [
     "cagrad_weights",
     "combine",
     "compute_gramian",
+    "descend",
     "gradvac_weights",
     "imtl_g_weights",
     "mgda_weights",

@@ -145,7 +145,10 @@ class _Factors(NamedTuple):
                 tf.ones_like(losses) if weights is None else weights
             )
         return cls(
-            weights, scaled, tf.ones(()) if scale is None else scale, of_weighting
+            weights,
+            scaled,
+            tf.ones(()) if scale is None else scale,
+            of_weighting,
         )
 
     def own(
@@ -267,10 +270,10 @@ def _gramian(
         descent: how to make the step.
     """
     if not gradients.shared:
-        names = descent.task_names
+        names = ", ".join(descent.task_names or ())
         raise errors.InputError(
-            f"the tasks {', '.join(names) if names else ''} share no trainable "
-            "variable: expected some for GradNorm or gradient_parts > 1"
+            f"the tasks {names or 'of the model'} share no trainable variable: "
+            "expected some for GradNorm or gradient_parts > 1"
         )
     if descent.gradient_parts == 1:
         return gramian.compute_gramian(

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.optimizers import (gradient_checks)
-from tfmeta.gradients import replicas
 from tfmeta.gradients import gramian as gramian_lib
+from tfmeta.gradients import replicas
+from tfmeta.optimizers import gradient_checks
 from tfmeta.optimizers import inner_optimizer as inner_optimizer_lib
 
 REDUCTIONS = ("sum", "mean")

@@ -1,5 +1,8 @@
-"""The train step's parts: task gradients, evaluation, checkpoints."""
+"""Training: what models share, monitors, checkpoints, evaluation."""
 
+from tfmeta.gradients.mapped import compute_task_gradients
+from tfmeta.gradients.task_mapping import TASK_MAPPINGS, map_tasks
+from tfmeta.optimizers.step_curvature import StepCurvature
 from tfmeta.training.calibration import Calibration
 from tfmeta.training.callbacks import (
     DivergenceError,
@@ -19,11 +22,7 @@ from tfmeta.training.evaluation import (
     evaluate_tasks,
     squared_error,
 )
-from tfmeta.optimizers.step_curvature import StepCurvature
-from tfmeta.gradients.mapped import TaskGradients
-from tfmeta.gradients.mapped import compute_task_gradients
-from tfmeta.gradients.task_mapping import TASK_MAPPINGS
-from tfmeta.gradients.task_mapping import map_tasks
+from tfmeta.training.task_trainer import TaskTrainer
 
 __all__ = [
     "TASK_MAPPINGS",
@@ -37,7 +36,7 @@ __all__ = [
     "SaveCheckpoint",
     "StepCurvature",
     "StopOnNaN",
-    "TaskGradients",
+    "TaskTrainer",
     "accuracy",
     "compute_task_gradients",
     "conflict_statistics",

@@ -13,7 +13,8 @@ from tfmeta.optimizers import (
     step_curvature,
     task_gradient_optimizer,
 )
-from tfmeta.weightings import by_name, equal, weighting
+from tfmeta.weightings import by_name, equal
+from tfmeta.weightings import weighting as weighting_lib
 
 NOT_COMPILED = "the model has no loss: call compile(loss=...) first"
 
@@ -48,10 +49,10 @@ class TaskTrainer:
         self._descent: descent.Descent | None = None
         # Keras follows what this list holds: what leaves it when the model is
         # compiled anew leaves the model's variables, too.
-        self._weightings: list[weighting.Weighting] = []
+        self._weightings: list[weighting_lib.Weighting] = []
 
     @property
-    def weighting(self) -> weighting.Weighting:
+    def weighting(self) -> weighting_lib.Weighting:
         """The loss weighting.
 
         Raises:
@@ -114,16 +115,18 @@ class TaskTrainer:
 
     def _compile_descent(
         self,
-        loss_weighting: weighting.Weighting,
+        optimizer: Any,
+        loss_weighting: weighting_lib.Weighting,
         *,
         num_tasks: int | None,
         gradient_parts: int,
         measure_curvature: bool,
         task_names: Sequence[str] | None = None,
     ) -> None:
-        """Takes note of how steps are made, once the optimizer is known.
+        """Takes note of how steps are made, after Keras' `compile`.
 
         Args:
+            optimizer: as given, for error messages.
             loss_weighting: of `get_weighting`.
             num_tasks: the number of tasks, None if it is not known yet.
             gradient_parts: see above.
@@ -139,7 +142,7 @@ class TaskTrainer:
         )
         made = descent.Descent(
             self.optimizer,
-            None if isinstance(loss_weighting, equal.Equal) else loss_weighting,
+            None if type(loss_weighting) is equal.Equal else loss_weighting,
             gradient_parts,
             step_curvature.StepCurvature() if measure_curvature else None,
             # XLA knows no strings; nor would it print them.
@@ -152,8 +155,7 @@ class TaskTrainer:
         ):
             raise errors.InputError(
                 f"gradient_parts={gradient_parts}: expected 1, or more with an "
-                "optimizer of task gradients; the optimizer is "
-                f"{self.optimizer.name!r}"
+                f"optimizer of task gradients; the optimizer is {optimizer!r}"
             )
         self._descent = made
         self._weightings.clear()
@@ -171,7 +173,9 @@ class TaskTrainer:
         return [v for v in self.trainable_variables if id(v) not in own]
 
 
-def get_weighting(identifier: Any, num_tasks: int | None) -> weighting.Weighting:
+def get_weighting(
+    identifier: Any, num_tasks: int | None
+) -> weighting_lib.Weighting:
     """Returns the weighting that a user means, for a number of tasks.
 
     Args:
@@ -185,7 +189,7 @@ def get_weighting(identifier: Any, num_tasks: int | None) -> weighting.Weighting
     found = by_name.get(identifier)
     if num_tasks is not None:
         found.build_for(num_tasks)
-    elif not isinstance(found, equal.Equal):
+    elif type(found) is not equal.Equal:
         raise errors.InputError(
             f"weighting={found.name!r}: expected num_tasks, the number of "
             "tasks in a meta-batch, as well"

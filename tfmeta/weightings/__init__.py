@@ -1,7 +1,6 @@
 """Loss weightings: what multiplies the loss of each task."""
 
-from tfmeta.weightings.by_name import WEIGHTINGS
-from tfmeta.weightings.by_name import get
+from tfmeta.weightings.by_name import WEIGHTINGS, get
 from tfmeta.weightings.dynamic_weight_average import DynamicWeightAverage
 from tfmeta.weightings.equal import Equal
 from tfmeta.weightings.famo import FAMO

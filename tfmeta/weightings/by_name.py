@@ -1,13 +1,15 @@
 """Loss weightings by their names."""
 
 from tfmeta import errors
-from tfmeta.weightings import dynamic_weight_average
-from tfmeta.weightings import equal
-from tfmeta.weightings import famo
-from tfmeta.weightings import grad_norm
-from tfmeta.weightings import random_loss_weighting
-from tfmeta.weightings import uncertainty
-from tfmeta.weightings import weighting
+from tfmeta.weightings import (
+    dynamic_weight_average,
+    equal,
+    famo,
+    grad_norm,
+    random_loss_weighting,
+    uncertainty,
+    weighting,
+)
 
 WEIGHTINGS = {
     "dwa": dynamic_weight_average.DynamicWeightAverage,

@@ -4,8 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.weightings import adam_moments
-from tfmeta.weightings import weighting
+from tfmeta.weightings import adam_moments, weighting
 
 _LEAST_WEIGHT = 1e-4
 

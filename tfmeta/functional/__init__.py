@@ -1,0 +1,1 @@
+"""Keras networks as functions of weights and seeds, and loops over them."""
