@@ -1,22 +1,37 @@
 """Export of a learner as a SavedModel that adapts inside."""
 
-from __future__ import annotations
-
 import os
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
 from tfmeta import errors
 
-if TYPE_CHECKING:
-    from tfmeta.learners import learner as learner_lib
+
+class AdaptsToTasks(Protocol):
+    """What can be exported: a compiled learner."""
+
+    network: keras.Model
+
+    @property
+    def variables(self) -> Sequence[keras.Variable]:
+        """All that an adaptation depends on."""
+
+    @property
+    def takes_class_labels(self) -> bool:
+        """Whether support labels are integer class labels."""
+
+    def adapt(self, support_x, support_y) -> Any:
+        """Returns the state of a task after its support set."""
+
+    def predict_adapted(self, adapted: Any, query_x) -> tf.Tensor:
+        """Predicts queries from a task's state."""
 
 
-def export_learner(
-    learner: learner_lib.Learner, path: str | os.PathLike
-) -> None:
+def export_learner(learner: AdaptsToTasks, path: str | os.PathLike) -> None:
     """Writes a SavedModel whose signature adapts to a support set.
 
     `serving_default` takes `support_x [support, ...]`, `support_y [support]`
@@ -58,7 +73,7 @@ def export_learner(
     )
 
 
-def _label_spec(learner: learner_lib.Learner) -> tf.TensorSpec:
+def _label_spec(learner: AdaptsToTasks) -> tf.TensorSpec:
     """Returns class labels `[support]`, or targets shaped as predictions."""
     if learner.takes_class_labels:
         return tf.TensorSpec((None,), tf.int32)

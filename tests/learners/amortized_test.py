@@ -240,7 +240,7 @@ class KerasModelTest(parameterized.TestCase):
         # Sizes that it never saw.
         for size, adapted in (
             (2, learner.adapt(support_x[:2], support_y[:2])),
-            (0, learner._initial(learner._weight_values())),
+            (0, learner.initial_state(learner._weight_values())),
         ):
             with self.subTest(support=size):
                 np.testing.assert_allclose(

@@ -78,7 +78,7 @@ class PredictionTest(parameterized.TestCase):
         ).mean(0)
         for state, value in (
             (learner.adapt(support_x, support_y), r),
-            (learner._initial(learner._weight_values()), np.zeros(4)),
+            (learner.initial_state(learner._weight_values()), np.zeros(4)),
         ):
             z = _dense(value[np.newaxis], decoder.get_layer("decoder_latent"))
             expected = perceptron(

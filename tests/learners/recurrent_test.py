@@ -99,7 +99,7 @@ class ReadingTest(absltest.TestCase):
         with self.subTest("before any support it reads the query alone"):
             np.testing.assert_allclose(
                 learner.predict_adapted(
-                    learner._initial(learner._weight_values()), query_x
+                    learner.initial_state(learner._weight_values()), query_x
                 ),
                 decoder(lstm(queries[:, np.newaxis])),
                 rtol=1e-4,

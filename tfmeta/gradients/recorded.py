@@ -50,6 +50,10 @@ class RecordedPass:
         """Each replica has examples of every task."""
         return replicas.Split.EXAMPLES
 
+    def own(self, values: tf.Tensor) -> tf.Tensor:
+        """Each replica has all tasks."""
+        return values
+
     def total(self, values: tf.Tensor) -> tf.Tensor:
         """Adds up, as Keras does with the losses of several outputs."""
         return tf.reduce_sum(values)

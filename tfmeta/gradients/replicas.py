@@ -1,7 +1,7 @@
 """What the replicas of a `tf.distribute` strategy make together."""
 
 import enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -65,24 +65,54 @@ def join(tensors: Any, split: Split) -> Any:
     )
 
 
-def own_rows(values: tf.Tensor, size: tf.Tensor, split: Split) -> tf.Tensor:
-    """Returns those of all tasks' values that are of this replica's tasks.
+class Place(NamedTuple):
+    """Where a replica's tasks stand among those of all.
 
-    Args:
-        values: `[tasks of all, ...]`, the same on all replicas.
-        size: the number of this replica's tasks.
-        split: what the replicas share out.
-
-    Returns:
-        `[size, ...]`: the inverse of `join` where tasks are shared out; else
-        the values as they came.
+    Attributes:
+        before: number of tasks of the replicas before it.
+        size: number of its tasks.
+        total: number of all tasks.
     """
-    if split is Split.EXAMPLES or not is_one_of_several():
-        return values
-    sizes = join(tf.reshape(size, (1,)), split)
-    before = tf.reduce_sum(sizes[: _number()])
-    rows = values[before : before + size]
-    return tf.ensure_shape(rows, (tf.get_static_value(size), *values.shape[1:]))
+
+    before: tf.Tensor | int
+    size: tf.Tensor | int
+    total: tf.Tensor | int
+
+    @classmethod
+    def of(cls, tasks: tf.Tensor) -> "Place":
+        """Finds the place of a replica's tasks.
+
+        Args:
+            tasks: `[tasks, ...]`, what this replica has of each.
+        """
+        static = tasks.shape[0]
+        size = tf.shape(tasks)[0] if static is None else static
+        if not is_one_of_several():
+            return cls(0, size, size)
+        if static is not None:
+            # A meta-batch of known size is split evenly.
+            return cls(_number() * size, size, count() * size)
+        sizes = join(tf.reshape(size, (1,)), Split.TASKS)
+        return cls(
+            tf.reduce_sum(sizes[: _number()]), size, tf.reduce_sum(sizes)
+        )
+
+    def rows(self, values: Any) -> Any:
+        """Returns what is of this replica's tasks.
+
+        Args:
+            values: a nested structure of tensors `[total, ...]`.
+        """
+        if not is_one_of_several():
+            return values
+        return tf.nest.map_structure(
+            lambda v: tf.slice(
+                v,
+                [self.before, *[0] * (v.shape.rank - 1)],
+                [self.size, *[-1] * (v.shape.rank - 1)],
+            ),
+            values,
+        )
 
 
 def zero_but_on_first(gradients: list) -> list:
@@ -117,5 +147,5 @@ def _known_size(gathered: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
     """Tells TensorFlow how many tasks there are, if each has as many."""
     if own.shape[0] is None:
         return gathered
-    # A meta-batch of known size is split evenly; otherwise sizes are unknown.
+    # Of a meta-batch that is not split evenly sizes are unknown.
     return tf.ensure_shape(gathered, (own.shape[0] * count(), *own.shape[1:]))

@@ -49,6 +49,13 @@ class TaskPass(Protocol):
     def split(self) -> replicas.Split:
         """What the replicas of a `tf.distribute` strategy share out."""
 
+    def own(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns what is of this replica's tasks.
+
+        Args:
+            values: `[tasks of all replicas, ...]`, the same on all.
+        """
+
     @property
     def variables(self) -> Sequence[keras.Variable]:
         """The trainable variables that losses may depend on."""

@@ -49,8 +49,9 @@ class AmortizedLearner(learner.Learner):
         }
 
     @property
-    def _calls_per_task(self) -> int:
-        return 2  # One for the support set, one for the queries.
+    def calls_per_task(self) -> int:
+        """One for the support set, one for the queries."""
+        return 2
 
     def _label_features(self, support_y: tf.Tensor) -> tf.Tensor:
         """Returns labels as networks take them, `[support, outputs]`.
@@ -59,13 +60,13 @@ class AmortizedLearner(learner.Learner):
         """
         shape = self.network.outputs[0].shape[1:]
         if self.takes_class_labels:
-            return one_hot(support_y, shape[-1], self._weight_dtype)
+            return one_hot(support_y, shape[-1], self.weight_dtype)
         if not tf.TensorShape(shape).is_compatible_with(support_y.shape[1:]):
             raise errors.InputError(
                 f"support_y: of shape {tuple(support_y.shape)}, expected "
                 f"targets of shape {tuple(shape)}, as the predictions are"
             )
-        return tf.cast(support_y, self._weight_dtype)
+        return tf.cast(support_y, self.weight_dtype)
 
 
 def one_hot(labels: tf.Tensor, ways: int, dtype: tf.DType) -> tf.Tensor:

@@ -77,16 +77,18 @@ class CNP(amortized.AmortizedLearner):
             **learner_arguments,
         )
 
-    def _initial(self, weights):
+    def initial_state(self, weights):
+        """Returns r of no support: zeros."""
         shape = self.network.parts["context"].outputs[0].shape[1:]
         return _Representation(
-            self._network_weights(weights),
-            tf.zeros(shape, self._weight_dtype),
+            self.network_weights(weights),
+            tf.zeros(shape, self.weight_dtype),
             [],
         )
 
-    def _adapt(self, weights, support_x, support_y, run):
-        weights = self._network_weights(weights)
+    def adapted_state(self, weights, support_x, support_y, run):
+        """Returns the mean over what the context network sees."""
+        weights = self.network_weights(weights)
         features, _ = self._run_part["encoder"](weights, support_x, run, 0)
         representations, losses = self._run_part["context"](
             weights, [features, self._label_features(support_y)], run, 0
@@ -100,15 +102,16 @@ class CNP(amortized.AmortizedLearner):
             losses,
         )
 
-    def _query(self, adapted, query_x, run):
+    def query_predictions(self, state, query_x, run):
+        """Decodes the queries' features together with r."""
         features, encoder_losses = self._run_part["encoder"](
-            adapted.weights, query_x, run, 1
+            state.weights, query_x, run, 1
         )
         queries = tf.shape(features)[0]
         representations = tf.broadcast_to(
-            adapted.values, tf.concat([[queries], adapted.values.shape], 0)
+            state.values, tf.concat([[queries], state.values.shape], 0)
         )
         predictions, decoder_losses = self._run_part["decoder"](
-            adapted.weights, [features, representations], run, 1
+            state.weights, [features, representations], run, 1
         )
-        return predictions, encoder_losses + adapted.losses + decoder_losses
+        return predictions, encoder_losses + state.losses + decoder_losses

@@ -4,18 +4,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta import episode, errors
 
 
-def check_meta_batch(data: Any, example_shape: tf.TensorShape) -> tuple:
+def check_meta_batch(
+    data: Any, example_shape: tf.TensorShape
+) -> episode.Episode:
     """Checks what `fit` or `evaluate` got of a data set.
 
     Args:
-        data: `(support_x, support_y, query_x, query_y)`, each `[tasks, ...]`.
+        data: an `Episode` or `(support_x, support_y, query_x, query_y)`, each
+            `[tasks, ...]`.
         example_shape: of an example, as the network takes it.
 
     Returns:
-        `data`.
+        The `Episode`.
 
     Raises:
         InputError: if it is not that.
@@ -26,10 +29,12 @@ def check_meta_batch(data: Any, example_shape: tf.TensorShape) -> tuple:
             f"query_y) with a leading task axis, got {type(data).__name__}"
             + (f" of {len(data)}" if isinstance(data, tuple) else "")
         )
-    support_x, support_y, query_x, _ = data
-    check_support(support_x, support_y, example_shape, task_axes=1)
-    check_examples("query_x", query_x, example_shape, task_axes=1)
-    return data
+    episodes = episode.Episode(*data)
+    check_support(
+        episodes.support_x, episodes.support_y, example_shape, task_axes=1
+    )
+    check_examples("query_x", episodes.query_x, example_shape, task_axes=1)
+    return episodes
 
 
 def check_support(

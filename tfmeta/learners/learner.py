@@ -1,7 +1,5 @@
-"""What all meta-learners share: the train step, evaluation and saving."""
+"""The face of a meta-learner: the Keras model that users train."""
 
-import abc
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,17 +8,20 @@ import tensorflow as tf
 # There is no public name for what is_op_determinism_enabled tells.
 from tensorflow.python.framework import config
 
-from tfmeta import errors, export
-from tfmeta.functional import functional_network, weight_posteriors
-from tfmeta.gradients import mapped as task_gradients
-from tfmeta.gradients import task_mapping
-from tfmeta.learners import episode_checks, outer_step, query_metrics
-from tfmeta.optimizers import task_gradient_optimizer
-from tfmeta.regularizers import taml
+from tfmeta import episode, errors, export
+from tfmeta.functional import functional_network
+from tfmeta.gradients import mapped, replicas, task_mapping
+from tfmeta.learners import (
+    adaptation,
+    episode_checks,
+    outer_step,
+    query_metrics,
+)
+from tfmeta.regularizers import task_regularizer as task_regularizer_lib
+from tfmeta.training import task_trainer
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
-_NO_LOSS = "the learner has no loss: call compile(loss=...) first"
 
 
 class QueryPredictions(NamedTuple):
@@ -39,20 +40,7 @@ class QueryPredictions(NamedTuple):
     other_support: Any
 
 
-class CommonGradients(NamedTuple):
-    """What no task has for itself.
-
-    Attributes:
-        gradients: for each trainable variable one of its shape, or None where
-            it has no part in the loss.
-        loss: scalar.
-    """
-
-    gradients: list[tf.Tensor | None]
-    loss: tf.Tensor
-
-
-class Learner(keras.Model, abc.ABC):
+class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     """A meta-learner: a Keras model whose examples are tasks.
 
     `fit` and `evaluate` take a `tf.data.Dataset` of meta-batches: `(support_x,
@@ -65,11 +53,14 @@ class Learner(keras.Model, abc.ABC):
     no data and belong to no task: their gradient is made once a step and added
     to the mean, or to what became of the conflicts.
 
+    Under a `tf.distribute` strategy each replica takes some of a meta-batch's
+    tasks, and the update is that of one replica with all of them. In `evaluate`
+    the other support set is that of another task of the same replica.
+
     Calling the learner on `(support_x, support_y, query_x)`, each with a
     leading task axis, adapts to each task and returns its query predictions.
 
-    A subclass says how to adapt and to predict, in functions of tensors:
-    `_initial`, `_adapt` and `_query`.
+    A subclass says how to adapt and to predict, see `Adaptation`.
 
     Args:
         network: a built Keras model with one input and one output, which the
@@ -100,7 +91,7 @@ class Learner(keras.Model, abc.ABC):
         *,
         second_order: bool,
         posterior_draw: str = "task",
-        task_regularizer: taml.TaskRegularizer | None = None,
+        task_regularizer: task_regularizer_lib.TaskRegularizer | None = None,
         mapping: str = "auto",
         seed: int = 0,
         name: str | None = None,
@@ -121,50 +112,10 @@ class Learner(keras.Model, abc.ABC):
         )
         self._seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
-        self.loss_function: Callable | None = None
+        self.loss_function: Any = None
         self._secondary_metrics: dict[str, query_metrics.QueryMetrics] = {}
-        self._run_predict_queries: Callable = self._predict_queries
+        self._run_predict_queries: Any = self._predict_queries
         self.built = True
-
-    def adapted_weights(self) -> list[keras.Variable]:
-        """Returns the network's variables that differ from task to task."""
-        return []
-
-    @property
-    @abc.abstractmethod
-    def _calls_per_task(self) -> int:
-        """How often a task calls the network during training."""
-
-    @abc.abstractmethod
-    def _initial(self, weights: list[tf.Tensor]) -> Any:
-        """Returns the adapted state of a task before it has any support."""
-
-    @abc.abstractmethod
-    def _adapt(
-        self,
-        weights: list[tf.Tensor],
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        run: functional_network.Pass,
-    ) -> Any:
-        """Returns the adapted state of a task after its support set."""
-
-    @abc.abstractmethod
-    def _query(
-        self, adapted: Any, query_x: tf.Tensor, run: functional_network.Pass
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns predictions for the queries, and the layers' losses."""
-
-    def _task_regularization(
-        self,
-        adapted: Any,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        run: functional_network.Pass,
-    ) -> list[tf.Tensor]:
-        """Returns further terms of a task's loss in the outer loop."""
-        del adapted, support_x, support_y, run
-        return []
 
     @property
     def _fast_under_xla(self) -> bool:
@@ -178,6 +129,14 @@ class Learner(keras.Model, abc.ABC):
         return (
             isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
             or loss is keras.losses.sparse_categorical_crossentropy
+        )
+
+    @property
+    def takes_class_logits(self) -> bool:
+        """Whether it is one of logits besides, not of probabilities."""
+        return self.takes_class_labels and (
+            isinstance(self.loss_function, keras.losses.Loss)
+            and self.loss_function.from_logits
         )
 
     def adapt(self, support_x, support_y) -> Any:
@@ -196,11 +155,11 @@ class Learner(keras.Model, abc.ABC):
                 takes.
         """
         if self.loss_function is None:
-            raise errors.InputError(_NO_LOSS)
+            raise errors.InputError(task_trainer.NOT_COMPILED)
         support_x = self._cast(support_x)
         support_y = tf.convert_to_tensor(support_y)
         episode_checks.check_support(support_x, support_y, self._example_shape)
-        return self._adapt(
+        return self.adapted_state(
             self._weight_values(),
             support_x,
             support_y,
@@ -211,7 +170,7 @@ class Learner(keras.Model, abc.ABC):
         """Predicts the queries `[queries, ...]` of one task after `adapt`."""
         query_x = self._cast(query_x)
         episode_checks.check_examples("query_x", query_x, self._example_shape)
-        predictions, _ = self._query(
+        predictions, _ = self.query_predictions(
             adapted, query_x, functional_network.Pass(training=False)
         )
         return predictions
@@ -232,23 +191,23 @@ class Learner(keras.Model, abc.ABC):
                 self.adapt(support_x, support_y), query_x
             )
 
-        return self._map(one_task, tuple(inputs), self._weight_dtype)
+        return self._map(one_task, tuple(inputs), self.weight_dtype)
 
     def predict_queries(self, episodes) -> QueryPredictions:
         """Predicts a meta-batch's queries after, before and despite support.
 
         Args:
-            episodes: `(support_x, support_y, query_x, query_y)`, each
-                `[tasks, ...]` with at least two tasks: the support set of task
-                i - 1 is the other support of task i.
+            episodes: an `Episode` or `(support_x, support_y, query_x,
+                query_y)`, each `[tasks, ...]` with at least two tasks: the
+                support set of task i - 1 is the other support of task i.
 
         Returns:
             The three kinds of predictions, `[tasks, queries, ...]` each.
         """
-        return self._run_predict_queries(*episodes[:3])
+        return self._run_predict_queries(episode.Episode(*episodes))
 
-    def _predict_queries(self, support_x, support_y, query_x):
-        initial = self._initial(self._weight_values())
+    def _predict_queries(self, episodes: episode.Episode):
+        initial = self.initial_state(self._weight_values())
 
         def one_task(task):
             support_x, support_y, query_x, next_query_x = task
@@ -261,85 +220,47 @@ class Learner(keras.Model, abc.ABC):
 
         predictions = self._map(
             one_task,
-            (support_x, support_y, query_x, tf.roll(query_x, -1, axis=0)),
-            QueryPredictions(*[self._weight_dtype] * 3),
+            (
+                episodes.support_x,
+                episodes.support_y,
+                episodes.query_x,
+                tf.roll(episodes.query_x, -1, axis=0),
+            ),
+            QueryPredictions(*[self.weight_dtype] * 3),
         )
         # Task i made its predictions for the queries of task i + 1.
         return predictions._replace(
             other_support=tf.roll(predictions.other_support, 1, axis=0)
         )
 
-    def task_gradients(self, episodes) -> task_gradients.TaskGradients:
+    def task_gradients(self, episodes) -> mapped.MappedGradients:
         """Differentiates each task's outer loss, see `common_gradients`.
 
         Draws anew at every call where the network is stochastic.
 
         Args:
-            episodes: `(support_x, support_y, query_x, query_y)`, each
-                `[tasks, ...]`.
+            episodes: an `Episode` or `(support_x, support_y, query_x,
+                query_y)`, each `[tasks, ...]`.
 
         Returns:
-            Gradients with respect to `trainable_variables`, losses, and as
-            `outputs` the `TaskOutputs`, each `[tasks, ...]`.
+            Gradients with respect to the learner's and the network's trainable
+            variables, losses, and as `outputs` the `TaskOutputs`, each `[tasks,
+            ...]`.
         """
-        step = self._differentiate(episodes)
-        return step.tasks._replace(gradients=step.task_gradients())
+        seed = self._next_seed()
+        return self._outer_pass(
+            episode.Episode(*episodes), seed, seed
+        ).task_gradients()
 
-    def common_gradients(self) -> CommonGradients:
+    def common_gradients(self) -> outer_step.CommonGradients:
         """Differentiates what belongs to no task: the posteriors' divergences.
 
         Returns:
             The `CommonGradients`.
         """
-        weights = self._weight_values()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            loss = self._weight_posteriors().divergence(
-                weights, self._next_seed()
-            )
-        return CommonGradients(tape.gradient(loss, weights), loss)
-
-    def _differentiate(self, episodes) -> outer_step.OuterStep:
-        """Differentiates each task's loss by what the tasks share."""
-        support_x, support_y, query_x, query_y = episodes
-        num_tasks = tf.shape(support_x)[0]
-        draw_seed, task_seed = tf.unstack(tf.random.split(self._next_seed(), 2))
-        weights = self._weight_values()
-        with tf.GradientTape(
-            persistent=True, watch_accessed_variables=False
-        ) as tape:
-            tape.watch(weights)
-            shared = self._weight_posteriors().share(
-                weights, draw_seed, draw=self._posterior_draw == "meta_batch"
-            )
-        tasks = outer_step.OuterTask(
-            self._cast(support_x),
-            support_y,
-            self._cast(query_x),
-            query_y,
-            seeds=functional_network.draw_seeds(
-                self.network,
-                task_seed,
-                tasks=num_tasks,
-                calls=self._calls_per_task,
-                posterior_draw=self._posterior_draw,
-            ),
-            initial_loss_weight=tf.zeros((num_tasks,), self._weight_dtype),
+        return outer_step.differentiate_common(
+            self._outer_loss(), self._weight_values(), self._next_seed()
         )
-        if self._task_regularizer is not None:
-            tasks = tasks._replace(
-                initial_loss_weight=self._task_regularizer.initial_loss_weights(
-                    self._initial_losses(shared, tasks)
-                )
-            )
-        gradients = task_gradients.compute_task_gradients(
-            self._training_loss,
-            shared,
-            tasks,
-            mapping=self._resolved_mapping,
-            output_dtypes=outer_step.TaskOutputs(*[self._weight_dtype] * 3),
-        )
-        return outer_step.OuterStep(gradients, shared, weights, tape)
 
     def compile(
         self,
@@ -347,6 +268,11 @@ class Learner(keras.Model, abc.ABC):
         loss=None,
         metrics=None,
         jit_compile=None,
+        *,
+        weighting=None,
+        num_tasks: int | None = None,
+        gradient_parts: int = 1,
+        measure_curvature: bool = False,
         **kwargs,
     ):
         """Configures training, as `keras.Model.compile` does.
@@ -364,11 +290,20 @@ class Learner(keras.Model, abc.ABC):
                 `<name>_before_adaptation` and `<name>_with_other_support`.
             jit_compile: whether XLA compiles the steps. By default it does
                 where it is fast, under the `"vectorize"` mapping, with or
-                without a GPU, unless operations are to be deterministic.
+                without a GPU, unless operations are to be deterministic or
+                there are several replicas.
+            weighting: see `TaskTrainer`; it takes task i of each meta-batch for
+                the same task.
+            num_tasks: number of tasks in a meta-batch, for weightings.
+                Optimizers with state for each task learn it from the first
+                step, or from the checkpoint that they are restored from.
+            gradient_parts: see `TaskTrainer`. Each part goes through the tasks
+                anew.
+            measure_curvature: see `TaskTrainer`.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
-            InputError: if there is no loss.
+            InputError: if there is no loss, or see `TaskTrainer`.
         """
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
@@ -376,14 +311,24 @@ class Learner(keras.Model, abc.ABC):
             # Not Keras' "auto", which leaves XLA out wherever there is no GPU
             # (Trainer._resolve_auto_jit_compile, Keras 3.15).
             jit_compile = (
-                self._fast_under_xla and not config.is_op_determinism_enabled()
+                self._fast_under_xla
+                and not config.is_op_determinism_enabled()
+                and replicas.count() == 1
             )
+        loss_weighting = task_trainer.get_weighting(weighting, num_tasks)
         super().compile(
             optimizer=optimizer,
             loss=loss,
             metrics=metrics,
             jit_compile=jit_compile,
             **kwargs,
+        )
+        self._compile_descent(
+            optimizer,
+            loss_weighting,
+            num_tasks=num_tasks,
+            gradient_parts=gradient_parts,
+            measure_curvature=measure_curvature,
         )
         self.loss_function = keras.losses.get(loss)
         # A graph holds on to the loss that it was traced with.
@@ -395,80 +340,62 @@ class Learner(keras.Model, abc.ABC):
             for kind in (_BEFORE, _OTHER_SUPPORT)
         }
 
-    def compile_from_config(self, config):
-        """Compiles as the saved learner was, with its optimizer's state."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+    def get_compile_config(self):
+        """Returns the arguments of `compile`, serialized."""
+        return super().get_compile_config() | {
+            "num_tasks": self.weighting.num_tasks
+        }
 
-    def make_train_function(self, force=False):
-        """Makes the function that `fit` calls, as Keras does."""
-        # TensorFlow traces a function again if it made variables, so the
-        # optimizer's are made before.
-        if not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force)
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Under a strategy Keras builds model and metrics here, before replicas
+        # run, but takes an episode for (x, y, sample_weight)
+        # (TensorFlowTrainer, Keras 3.15). A learner is built when it is made.
+        del iterator, data_batch
+        if self._distribute_strategy is None:
+            return
+        predictions = keras.KerasTensor(
+            (None, None, *self.network.outputs[0].shape[1:]),
+            self.weight_dtype.name,
+        )
+        query_y = predictions
+        if self.takes_class_labels:
+            query_y = keras.KerasTensor((None, None), "int32")
+        with self.distribute_strategy.scope():
+            query_metrics.build(self, query_y, predictions)
+            for metrics in self._secondary_metrics.values():
+                metrics.build(query_y, predictions)
 
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""
-        episodes = episode_checks.check_meta_batch(data, self._example_shape)
-        step = self._differentiate(episodes)
-        common = self.common_gradients()
-        self._apply(step, common.gradients)
-        outputs = step.tasks.outputs
+        episodes = self._check_episodes(data)
+        outer = self._outer_pass(episodes, self._next_seed(), self._next_seed())
+        self._descend(outer)
         logs = self._update_metrics(
-            episodes[3], outputs.predictions, outputs.query_loss
+            episodes.query_y,
+            outer.outputs.predictions,
+            outer.outputs.query_loss,
         )
-        logs["regularization"] = common.loss + tf.reduce_mean(
-            outputs.regularization
+        logs["regularization"] = outer.common.loss + replicas.sum_over_replicas(
+            outer.total(outer.outputs.regularization)
         )
         return logs
 
-    def _apply(self, step: outer_step.OuterStep, common_gradients) -> None:
-        """Gives the optimizer what it takes: all task gradients, or one."""
-        variables = self.trainable_variables
-        if isinstance(
-            self.optimizer, task_gradient_optimizer.TaskGradientOptimizer
-        ):
-            self.optimizer.apply_task_gradients(
-                [self.optimizer.scale_loss(g) for g in step.task_gradients()],
-                variables,
-                other_gradients=[
-                    g if g is None else self.optimizer.scale_loss(g)
-                    for g in common_gradients
-                ],
-                other_variables=variables,
-            )
-            return
-        sums = [
-            of_tasks + (0.0 if common is None else common)
-            for of_tasks, common in zip(
-                step.mean_gradients(), common_gradients, strict=True
-            )
-        ]
-        self.optimizer.apply(
-            # A loss scale is a factor of the gradients, too.
-            [self.optimizer.scale_loss(gradient) for gradient in sums],
-            variables,
-        )
-
     def test_step(self, data):
         """Scores a meta-batch after, before and despite adaptation."""
-        episodes = episode_checks.check_meta_batch(data, self._example_shape)
-        query_y = episodes[3]
+        episodes = self._check_episodes(data)
         predictions = self.predict_queries(episodes)
         logs = self._update_metrics(
-            query_y,
+            episodes.query_y,
             predictions.adapted,
-            self._loss(query_y, predictions.adapted),
+            self._loss(episodes.query_y, predictions.adapted),
         )
         return (
             logs
             | self._secondary_metrics[_BEFORE].update(
-                query_y, predictions.initial
+                episodes.query_y, predictions.initial
             )
             | self._secondary_metrics[_OTHER_SUPPORT].update(
-                query_y, predictions.other_support
+                episodes.query_y, predictions.other_support
             )
         )
 
@@ -519,15 +446,11 @@ class Learner(keras.Model, abc.ABC):
         """Returns those of the constructor's arguments that are networks."""
         return {"network": keras.saving.serialize_keras_object(self.network)}
 
-    @property
-    def _weight_dtype(self) -> tf.DType:
-        return tf.as_dtype(self.network.trainable_variables[0].dtype)
-
     def _cast(self, inputs) -> tf.Tensor:
         return tf.cast(inputs, self.network.inputs[0].dtype)
 
     def _weight_values(self) -> list[tf.Tensor]:
-        return [tf.convert_to_tensor(v) for v in self.trainable_variables]
+        return [tf.convert_to_tensor(v) for v in self._network_variables()]
 
     def _map(self, function, tasks, output_dtypes):
         return task_mapping.map_tasks(
@@ -538,70 +461,52 @@ class Learner(keras.Model, abc.ABC):
         )
 
     def _loss(self, y, predictions) -> tf.Tensor:
+        """Returns the compiled loss of one task, whole on each replica."""
         if self.loss_function is None:
-            raise errors.InputError(_NO_LOSS)
-        return tf.reduce_mean(self.loss_function(y, predictions))
+            raise errors.InputError(task_trainer.NOT_COMPILED)
+        loss = tf.reduce_mean(self.loss_function(y, predictions))
+        if replicas.count() > 1 and isinstance(
+            self.loss_function, keras.losses.Loss
+        ):
+            # Keras returns a replica's share of a loss over all examples
+            # (`scale_loss_for_distribution`); a task is not shared out.
+            loss *= replicas.count()
+        return loss
 
     @property
     def _example_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self.network.inputs[0].shape[1:])
 
-    def _network_weights(self, weights):
-        """Returns those of `weights` that are the network's."""
-        # Keras lists a model's own variables before its layers'.
-        return weights[len(weights) - len(self.network.trainable_variables) :]
+    def _check_episodes(self, data) -> episode.Episode:
+        """Returns what `fit` or `evaluate` got of a data set, if it fits."""
+        return episode_checks.check_meta_batch(data, self._example_shape)
 
-    def _weight_posteriors(self) -> weight_posteriors.WeightPosteriors:
-        return weight_posteriors.WeightPosteriors(
-            self.network, self.trainable_variables, self.adapted_weights()
+    def _outer_loss(self) -> outer_step.OuterLoss:
+        return outer_step.OuterLoss(
+            self,
+            self._loss,
+            self._network_variables(),
+            self._task_regularizer,
+            self._posterior_draw,
+            self._resolved_mapping,
+        )
+
+    def _outer_pass(
+        self, episodes: episode.Episode, seed, common_seed
+    ) -> outer_step.OuterPass:
+        return outer_step.OuterPass(
+            self._outer_loss(),
+            episodes._replace(
+                support_x=self._cast(episodes.support_x),
+                query_x=self._cast(episodes.query_x),
+            ),
+            seed,
+            common_seed,
+            in_parts=self._gradient_parts > 1,
         )
 
     def _next_seed(self) -> tf.Tensor:
         return tf.cast(self._seed_generator.next(), tf.int32)
-
-    def _training_loss(
-        self,
-        shared: weight_posteriors.SharedWeights,
-        task: outer_step.OuterTask,
-    ):
-        """Returns one task's loss in the outer loop, and what to report."""
-        run = functional_network.Pass(training=True, seeds=task.seeds)
-        with self._weight_posteriors().using(shared) as weights:
-            adapted = self._adapt(weights, task.support_x, task.support_y, run)
-            predictions, layer_losses = self._query(adapted, task.query_x, run)
-            own_losses = self._task_regularization(
-                adapted, task.support_x, task.support_y, run
-            )
-        query_loss = self._loss(task.query_y, predictions)
-        regularization = tf.add_n(
-            [tf.zeros_like(query_loss), *layer_losses, *own_losses]
-        )
-        if self._task_regularizer is not None:
-            initial = self._initial_predictions(shared, task)
-            regularization += self._task_regularizer.task_loss(
-                initial, predictions
-            ) + task.initial_loss_weight * self._loss(task.query_y, initial)
-        return query_loss + regularization, outer_step.TaskOutputs(
-            predictions, query_loss, regularization
-        )
-
-    def _initial_predictions(
-        self, shared, task: outer_step.OuterTask
-    ) -> tf.Tensor:
-        """Predicts a task's queries before adaptation, as in training."""
-        run = functional_network.Pass(training=True, seeds=task.seeds)
-        with self._weight_posteriors().using(shared) as weights:
-            return self._query(self._initial(weights), task.query_x, run)[0]
-
-    def _initial_losses(self, shared, tasks: outer_step.OuterTask) -> tf.Tensor:
-        """Returns each task's query loss before adaptation, `[tasks]`."""
-
-        def one_task(task):
-            return self._loss(
-                task.query_y, self._initial_predictions(shared, task)
-            )
-
-        return self._map(one_task, tasks, self._weight_dtype)
 
     def _update_metrics(self, query_y, predictions, losses) -> dict:
         for metric in self.metrics:

@@ -115,7 +115,7 @@ class LLAMA(maml.MAML):
             support_y: `[support, ...]`.
         """
         run = functional_network.Pass(training=False)
-        adapted = super()._adapt(
+        adapted = super().adapted_state(
             self._weight_values(), self._cast(support_x), support_y, run
         )
         return self._posterior(adapted, self._cast(support_x), support_y, run)
@@ -136,8 +136,12 @@ class LLAMA(maml.MAML):
         """
         run = functional_network.Pass(training=False)
         initial = self._weight_values()
-        adapted = super()._adapt(initial, self._cast(support_x), support_y, run)
-        predictions, _ = super()._query(adapted, self._cast(support_x), run)
+        adapted = super().adapted_state(
+            initial, self._cast(support_x), support_y, run
+        )
+        predictions, _ = super().query_predictions(
+            adapted, self._cast(support_x), run
+        )
         posterior = self._posterior(
             adapted, self._cast(support_x), support_y, run
         )
@@ -145,7 +149,7 @@ class LLAMA(maml.MAML):
             support_y,
             predictions,
             self._adapted_of(adapted),
-            self._adapted_of(self._network_weights(initial)),
+            self._adapted_of(self.network_weights(initial)),
         )
         return (
             -_count(support_y, loss.dtype) * loss
@@ -165,12 +169,14 @@ class LLAMA(maml.MAML):
         return False  # XLA has no LogMatrixDeterminant on the CPU.
 
     @property
-    def _calls_per_task(self) -> int:
-        return super()._calls_per_task + 1
+    def calls_per_task(self) -> int:
+        """One more than MAML, for the curvature."""
+        return super().calls_per_task + 1
 
-    def _differentiate(self, episodes):
+    def _check_episodes(self, data):
         # Outside of the tasks, within which TensorFlow wraps what is raised.
-        examples = episodes[0].shape[1]
+        episodes = super()._check_episodes(data)
+        examples = episodes.support_x.shape[1]
         rate = self._inner_learning_rate
         if examples and rate * self._prior_precision >= 2 * examples:
             raise errors.InputError(
@@ -178,7 +184,7 @@ class LLAMA(maml.MAML):
                 f"{2 * examples / rate:g}, for steps of inner_learning_rate="
                 f"{rate} on {examples} support examples diverge"
             )
-        return super()._differentiate(episodes)
+        return episodes
 
     def _inner_loss(self, support_y, predictions, adapted, start):
         loss = super()._inner_loss(support_y, predictions, adapted, start)
@@ -191,12 +197,14 @@ class LLAMA(maml.MAML):
         examples = _count(support_y, loss.dtype)
         return loss + self._prior_precision / (2 * examples) * distance
 
-    def _task_regularization(self, adapted, support_x, support_y, run):
-        posterior = self._posterior(adapted, support_x, support_y, run)
+    def adaptation_losses(self, state, support_x, support_y, run):
+        """Returns the weighted log-determinant."""
+        posterior = self._posterior(state, support_x, support_y, run)
         return [self._curvature_weight * posterior.log_determinant()]
 
-    def _adapt(self, weights, support_x, support_y, run):
-        adapted = super()._adapt(weights, support_x, support_y, run)
+    def adapted_state(self, weights, support_x, support_y, run):
+        """Returns the adapted weights, at test with draws if there are any."""
+        adapted = super().adapted_state(weights, support_x, support_y, run)
         if run.training or not self._test_draws:
             return adapted
         posterior = self._posterior(adapted, support_x, support_y, run)
@@ -214,26 +222,24 @@ class LLAMA(maml.MAML):
             ],
         )
 
-    def _query(self, adapted, query_x, run):
-        if not isinstance(adapted, _SampledState):
-            return super()._query(adapted, query_x, run)
-        features, losses = self._features(adapted.weights, query_x, run, 0)
+    def query_predictions(self, state, query_x, run):
+        """Predicts with the state weights, or averages over the draws."""
+        if not isinstance(state, _SampledState):
+            return super().query_predictions(state, query_x, run)
+        features, losses = self._features(state.weights, query_x, run, 0)
         predictions = [
             self._run_head(
-                self._replace_adapted(adapted.weights, draw), features, run
+                self._replace_adapted(state.weights, draw), features, run
             )[0]
             for draw in zip(
-                *(tf.unstack(draws) for draws in adapted.draws), strict=True
+                *(tf.unstack(draws) for draws in state.draws), strict=True
             )
         ]
         return self._average(tf.stack(predictions)), losses
 
     def _average(self, predictions: tf.Tensor) -> tf.Tensor:
         """Averages what draws predict, `[draws, queries, ...]`."""
-        if not (
-            self.takes_class_labels
-            and getattr(self.loss_function, "from_logits", False)
-        ):
+        if not self.takes_class_logits:
             return tf.reduce_mean(predictions, axis=0)
         return tf.reduce_logsumexp(
             tf.nn.log_softmax(predictions), axis=0

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.functional import functional_network
+from tfmeta.functional import functional_network, inner_loop
 from tfmeta.learners import learner
-from tfmeta.regularizers import taml
+from tfmeta.regularizers import task_regularizer as task_regularizer_lib
 
 LEARNED_INNER_RATES = ("shared", "per_layer")
 
@@ -72,7 +72,7 @@ class MAML(learner.Learner):
         first_order: bool = False,
         learned_inner_rate: str | None = None,
         posterior_draw: str = "task",
-        task_regularizer: taml.TaskRegularizer | None = None,
+        task_regularizer: task_regularizer_lib.TaskRegularizer | None = None,
         mapping: str = "auto",
         seed: int = 0,
         name: str | None = None,
@@ -127,7 +127,7 @@ class MAML(learner.Learner):
                 name="inner_learning_rates",
                 shape=(max(self._rate_of_weight) + 1,),
                 initializer=keras.initializers.Constant(inner_learning_rate),
-                dtype=self._weight_dtype.name,
+                dtype=self.weight_dtype.name,
             )
 
     def adapted_weights(self) -> list[keras.Variable]:
@@ -146,58 +146,44 @@ class MAML(learner.Learner):
         }
 
     @property
-    def _calls_per_task(self) -> int:
+    def calls_per_task(self) -> int:
+        """One for each inner step, and one for the queries."""
         return self._inner_steps + 1
 
-    def _initial(self, weights):
-        return self._network_weights(weights)
+    def initial_state(self, weights):
+        """Returns the initialization."""
+        return self.network_weights(weights)
 
-    def _adapt(self, weights, support_x, support_y, run):
-        initial = self._network_weights(weights)
+    def adapted_state(self, weights, support_x, support_y, run):
+        """Returns the network's weights after the inner loop."""
+        initial = self.network_weights(weights)
         start = self._adapted_of(initial)
         rates = self._rates(weights)
         features, _ = self._features(initial, support_x, run, 0)
 
-        def inner_step(adapted, call):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(adapted)
-                predictions, _ = self._run_head(
-                    self._replace_adapted(initial, adapted),
-                    features,
-                    run,
-                    call,
-                )
-                loss = self._inner_loss(support_y, predictions, adapted, start)
-            gradients = tape.gradient(
-                loss, adapted, unconnected_gradients="zero"
+        def loss(adapted, call):
+            predictions, _ = self._run_head(
+                self._replace_adapted(initial, adapted), features, run, call
             )
-            if self._first_order:
-                gradients = [tf.stop_gradient(g) for g in gradients]
-            return [
-                weight - rate * gradient
-                for weight, rate, gradient in zip(
-                    adapted, rates, gradients, strict=True
-                )
-            ]
+            return self._inner_loss(support_y, predictions, adapted, start)
 
-        adapted = start
-        if run.training:
-            for call in range(self._inner_steps):
-                adapted = inner_step(adapted, call)
-        else:
-            # No derivative is taken through a pass at test, so the steps can
-            # be a loop, and many steps do not make a large graph.
-            adapted = tf.while_loop(
-                lambda step, _: step < self._num_test_steps,
-                lambda step, adapted: (step + 1, inner_step(adapted, 0)),
-                (0, adapted),
-            )[1]
+        adapted = inner_loop.descend(
+            loss,
+            start,
+            # A support set is the same at each step; what is new are the draws.
+            data=lambda step: step if run.training else 0,
+            rates=rates,
+            steps=self._inner_steps if run.training else self._num_test_steps,
+            first_order=self._first_order,
+            differentiable=run.training,
+        )
         return self._replace_adapted(initial, adapted)
 
-    def _query(self, adapted, query_x, run):
+    def query_predictions(self, state, query_x, run):
+        """Runs the network on adapted weights."""
         call = self._inner_steps
-        features, encoder_losses = self._features(adapted, query_x, run, call)
-        predictions, losses = self._run_head(adapted, features, run, call)
+        features, encoder_losses = self._features(state, query_x, run, call)
+        predictions, losses = self._run_head(state, features, run, call)
         return predictions, encoder_losses + losses
 
     def _inner_loss(

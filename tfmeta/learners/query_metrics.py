@@ -22,6 +22,10 @@ class QueryMetrics:
         self._model = keras.Model(name=suffix)
         self._model.compile(metrics=[_copy(metric) for metric in metrics])
 
+    def build(self, y, predictions) -> None:
+        """Makes the metrics' state, see `build`."""
+        build(self._model, y, predictions)
+
     def update(self, y, predictions) -> dict:
         """Adds a batch and returns the results so far, by suffixed name."""
         results = self._model.compute_metrics(None, y, predictions)
@@ -34,6 +38,20 @@ class QueryMetrics:
     def reset(self) -> None:
         """Forgets all batches."""
         self._model.reset_metrics()
+
+
+def build(model: keras.Model, y, predictions) -> None:
+    """Makes the state of a model's compiled metrics, if it has some.
+
+    Args:
+        model: a compiled model.
+        y: labels `[tasks, queries, ...]`, or their symbolic tensor.
+        predictions: `[tasks, queries, ...]`, likewise.
+    """
+    # Keras has no public way to do it without a batch of data.
+    metrics = model._compile_metrics
+    if metrics is not None and not metrics.built:
+        metrics.build(y, predictions)
 
 
 def _copy(metric):

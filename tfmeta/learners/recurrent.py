@@ -122,17 +122,19 @@ class RecurrentLearner(amortized.AmortizedLearner):
             "decoder": networks["decoder"],
         }
 
-    def _initial(self, weights):
+    def initial_state(self, weights):
+        """Returns the cell's state before any input."""
         return _Memory(
-            self._network_weights(weights),
+            self.network_weights(weights),
             [
-                tf.cast(state, self._weight_dtype)
+                tf.cast(state, self.weight_dtype)
                 for state in tf.nest.flatten(_initial_states(self.cell))
             ],
         )
 
-    def _adapt(self, weights, support_x, support_y, run):
-        weights, states = self._initial(weights)
+    def adapted_state(self, weights, support_x, support_y, run):
+        """Returns the cell's state after the support set."""
+        weights, states = self.initial_state(weights)
         features, _ = self._run_part["encoder"](weights, support_x, run, 0)
         examples = [features, self._label_features(support_y)]
         if self._shuffle:
@@ -160,29 +162,30 @@ class RecurrentLearner(amortized.AmortizedLearner):
             states = tf.foldl(read, examples, states)
         return _Memory(weights, states)
 
-    def _query(self, adapted, query_x, run):
+    def query_predictions(self, state, query_x, run):
+        """Reads each query from the state that the support set has left."""
         features, encoder_losses = self._run_part["encoder"](
-            adapted.weights, query_x, run, 1
+            state.weights, query_x, run, 1
         )
         queries = tf.shape(features)[0]
         (outputs, *_), memory_losses = self._run_part["memory"](
-            adapted.weights,
+            state.weights,
             [
                 features,
                 tf.zeros(
                     (queries, *self.network.outputs[0].shape[1:]),
-                    self._weight_dtype,
+                    self.weight_dtype,
                 ),
                 *(
                     tf.broadcast_to(state, (queries, state.shape[1]))
-                    for state in adapted.states
+                    for state in state.states
                 ),
             ],
             run,
             1,
         )
         predictions, decoder_losses = self._run_part["decoder"](
-            adapted.weights, outputs, run, 1
+            state.weights, outputs, run, 1
         )
         return predictions, encoder_losses + memory_losses + decoder_losses
 

@@ -157,10 +157,7 @@ class VERSA(amortized.AmortizedLearner):
             InputError: if `loss` is another.
         """
         super().compile(optimizer, loss, metrics, jit_compile, **kwargs)
-        if not (
-            self.takes_class_labels
-            and getattr(self.loss_function, "from_logits", False)
-        ):
+        if not self.takes_class_logits:
             raise errors.InputError(
                 f"loss={loss!r}: VERSA predicts logarithms of probabilities of "
                 "classes, expected SparseCategoricalCrossentropy("
@@ -197,17 +194,19 @@ class VERSA(amortized.AmortizedLearner):
         del networks["head"]  # It is made of the other arguments.
         return networks
 
-    def _initial(self, weights):
+    def initial_state(self, weights):
+        """Returns features of no support: zeros."""
         shape = (
             self.network.outputs[0].shape[1:]
             + (self.network.parts["encoder"].outputs[0].shape[1:])
         )
         return _ClassFeatures(
-            self._network_weights(weights), tf.zeros(shape, self._weight_dtype)
+            self.network_weights(weights), tf.zeros(shape, self.weight_dtype)
         )
 
-    def _adapt(self, weights, support_x, support_y, run):
-        weights = self._network_weights(weights)
+    def adapted_state(self, weights, support_x, support_y, run):
+        """Returns the mean features of each class."""
+        weights = self.network_weights(weights)
         features, _ = self._run_part["encoder"](weights, support_x, run, 0)
         classes = self._label_features(support_y)
         counts = tf.reduce_sum(classes, axis=0)[:, tf.newaxis]
@@ -218,13 +217,14 @@ class VERSA(amortized.AmortizedLearner):
             / tf.maximum(counts, 1),
         )
 
-    def _query(self, adapted, query_x, run):
+    def query_predictions(self, state, query_x, run):
+        """Predicts the logarithms of the posterior predictive."""
         features, encoder_losses = self._run_part["encoder"](
-            adapted.weights, query_x, run, 1
+            state.weights, query_x, run, 1
         )
-        parameters, amortization_losses = self._amortize(adapted, run)
+        parameters, amortization_losses = self._amortize(state, run)
         predictions, _ = self._run_part["head"](
-            adapted.weights, [features, parameters], run, 1
+            state.weights, [features, parameters], run, 1
         )
         return predictions, encoder_losses + amortization_losses
 

@@ -167,7 +167,7 @@ class _Factors(NamedTuple):
             whole = combination if whole is None else combination * whole
         if whole is None:
             return None
-        return replicas.own_rows(whole, tf.size(tasks.losses), tasks.split)
+        return tasks.own(whole)
 
     def weighted(
         self, tasks: task_gradients.TaskPass, losses: tf.Tensor
@@ -175,9 +175,7 @@ class _Factors(NamedTuple):
         """Multiplies losses of this replica's tasks by their weights."""
         if self.weights is None:
             return losses
-        return losses * replicas.own_rows(
-            self.weights, tf.size(losses), tasks.split
-        )
+        return losses * tasks.own(self.weights)
 
     def norms(self, products: tf.Tensor) -> tf.Tensor:
         """Returns the norms `[T]` of the gradients of the losses as they are.

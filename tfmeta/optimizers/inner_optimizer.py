@@ -1,9 +1,26 @@
 """What an optimizer of one gradient is asked before it takes combined ones."""
 
+from typing import Any, Protocol, runtime_checkable
+
 import keras
 import tensorflow as tf
 
 from tfmeta import errors
+
+
+@runtime_checkable
+class TakesTaskGradients(Protocol):
+    """An optimizer that takes one gradient for each task."""
+
+    def apply_task_gradients(self, task_gradients, variables) -> None:
+        """Makes one step from the gradients of all tasks."""
+
+
+@runtime_checkable
+class WrapsOptimizer(Protocol):
+    """An optimizer that leaves the update to another."""
+
+    inner_optimizer: Any
 
 
 def check(optimizer) -> keras.optimizers.Optimizer:
@@ -25,7 +42,7 @@ def check(optimizer) -> keras.optimizers.Optimizer:
         )
     innermost = optimizer
     while True:
-        if hasattr(innermost, "apply_task_gradients"):
+        if isinstance(innermost, TakesTaskGradients):
             raise errors.InputError(
                 f"inner_optimizer: {type(innermost).__name__} has combined the "
                 "task gradients already, expected an optimizer of one gradient"
@@ -37,7 +54,7 @@ def check(optimizer) -> keras.optimizers.Optimizer:
                 "after the surgery on each, which is not the surgery on their "
                 "sum: accumulate the task gradients before it"
             )
-        if not hasattr(innermost, "inner_optimizer"):
+        if not isinstance(innermost, WrapsOptimizer):
             return optimizer
         innermost = innermost.inner_optimizer
 

@@ -35,8 +35,11 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
     In half precision the loss scale goes inside, around the inner optimizer:
     `PCGrad(LossScaleOptimizer(Adam()))`; see `with_inner_loss_scale`.
 
+    A loop whose steps no Keras optimizer makes, such as a trust region's, does
+    without: `PCGrad(None)` only weighs, see `weigh`.
+
     Args:
-        inner_optimizer: a Keras optimizer, or the name of one.
+        inner_optimizer: a Keras optimizer, or the name of one; or None.
         reduction: what becomes of gradients that are the same for all tasks:
             `"sum"` adds them up, `"mean"`, fit for a learner whose meta-batch
             is a sample of tasks, averages them. It is one factor, the number of
@@ -59,15 +62,20 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         name: str | None = None,
     ):
         super().__init__(learning_rate=0.0, name=name)
-        # The inner optimizer's are the ones that count.
-        self._untrack_variable(self._iterations)
         self._untrack_variable(self._learning_rate)
+        if inner_optimizer is not None:
+            # Its steps are the ones that count.
+            self._untrack_variable(self._iterations)
         if reduction not in REDUCTIONS:
             raise errors.InputError(
                 f"reduction={reduction!r} is unknown: expected one of "
                 f"{', '.join(REDUCTIONS)}"
             )
-        self.inner_optimizer = inner_optimizer_lib.check(inner_optimizer)
+        self.inner_optimizer = (
+            None
+            if inner_optimizer is None
+            else inner_optimizer_lib.check(inner_optimizer)
+        )
         self._reduction = reduction
         self._seed = seed
         self._num_tasks: int | None = None
@@ -110,7 +118,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
     def num_tasks(self, num_tasks: int) -> None:
         if num_tasks == self._num_tasks:
             return
-        if self._variables:
+        if any(
+            variable is not self._iterations for variable in self._variables
+        ):
             raise errors.InputError(
                 f"num_tasks={num_tasks}: {type(self).__name__} already has "
                 f"state for {self._num_tasks} tasks"
@@ -166,6 +176,11 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 has no assertions: it makes a NaN of it, as Keras does. With a
                 loss scale the step is skipped, and the scale lowered.
         """
+        if self.inner_optimizer is None:
+            raise errors.InputError(
+                f"{type(self).__name__}(None) only weighs: expected an inner "
+                "optimizer"
+            )
         variables, other_variables = list(variables), list(other_variables)
         gradient_checks.check_unique(variables, "variables", self._var_key)
         gradient_checks.check_unique(
@@ -233,9 +248,11 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
     ) -> tf.Tensor:
         """Computes a step's weights, for a loop that combines by itself.
 
-        The combination goes as `other_gradients` into `apply_task_gradients`,
-        with no task gradients. Or one backward pass makes it, that of the
-        losses times these weights: no more than one gradient is held then.
+        `combine(task_gradients, weights)` is the update. A loop with steps of
+        its own is done with that. Otherwise it goes as `other_gradients` into
+        `apply_task_gradients`, with no task gradients. Or one backward pass
+        makes it, that of the losses times these weights: no more than one
+        gradient is held then.
 
         Args:
             gramian: `[tasks, tasks]`, see `compute_gramian`, of the gradients
@@ -253,7 +270,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         if not self.built:
             raise errors.InputError("weigh: call build(variables) first")
         self._prepare_tasks(gramian.shape[0])
-        scale = inner_optimizer_lib.loss_scale(self.inner_optimizer)
+        scale = None
+        if self.inner_optimizer is not None:
+            scale = inner_optimizer_lib.loss_scale(self.inner_optimizer)
         if scale is None:
             gramian = gradient_checks.assert_finite(gramian, task_names)
         else:
@@ -267,16 +286,15 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
             tf.stack(
                 [
                     tf.constant(self._seed, tf.int64),
-                    tf.cast(
-                        tf.convert_to_tensor(self.inner_optimizer.iterations),
-                        tf.int64,
-                    ),
+                    tf.cast(tf.convert_to_tensor(self.iterations), tf.int64),
                 ]
             ),
         )
         weights = tf.where(finite, weights, float("nan"))
         if self._reduction == "mean":
             weights /= tf.cast(tf.shape(weights)[0], weights.dtype)
+        if self.inner_optimizer is None:
+            self._iterations.assign_add(1)
         return weights
 
     def apply(self, grads, trainable_variables=None):
@@ -296,10 +314,12 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
         """Makes the inner optimizer's state.
 
         Args:
-            variables: all variables that are to be trained.
+            variables: all variables that are to be trained; none without an
+                inner optimizer.
         """
         if not self.built:
-            self.inner_optimizer.build(variables)
+            if self.inner_optimizer is not None:
+                self.inner_optimizer.build(variables)
             # Past the tracking of attributes: the next step makes it anew, so
             # it is no part of the state, and its shape is not known here.
             self.__dict__["_last_gramian"] = tf.Variable(
@@ -316,6 +336,8 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
     @property
     def variables(self):
         """The state: the inner optimizer's, then the method's."""
+        if self.inner_optimizer is None:
+            return list(self._variables)
         return [*self.inner_optimizer.variables, *self._variables]
 
     @property
@@ -329,7 +351,9 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
 
     @property
     def iterations(self):
-        """The number of steps made."""
+        """The number of steps made; without an inner optimizer, weighed."""
+        if self.inner_optimizer is None:
+            return self._iterations
         return self.inner_optimizer.iterations
 
     def scale_loss(self, loss):

@@ -6,11 +6,8 @@ from tfmeta.regularizers.pac_bayes import (
     meta_generalization_bound,
     posterior_divergence,
 )
-from tfmeta.regularizers.taml import (
-    TAMLEntropy,
-    TAMLInequality,
-    TaskRegularizer,
-)
+from tfmeta.regularizers.taml import TAMLEntropy, TAMLInequality
+from tfmeta.regularizers.task_regularizer import TaskRegularizer
 
 __all__ = [
     "PosteriorDivergence",

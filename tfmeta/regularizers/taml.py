@@ -4,48 +4,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-
-
-class TaskRegularizer:
-    """A regularizer of a learner's predictions on a meta-batch of tasks.
-
-    It adds to each task's loss in the outer loop. As it stands it adds nothing;
-    a subclass overrides what it needs.
-    """
-
-    def task_loss(
-        self, initial: tf.Tensor, adapted: tf.Tensor
-    ) -> tf.Tensor | float:
-        """Returns a term of one task's loss.
-
-        Args:
-            initial: predictions on the queries before adaptation.
-            adapted: predictions on the queries after adaptation.
-
-        Returns:
-            A scalar.
-        """
-        del initial, adapted
-        return 0.0
-
-    def initial_loss_weights(self, initial_losses: tf.Tensor) -> tf.Tensor:
-        """Returns how strongly each task's initial loss counts.
-
-        A regularizer `R(L_1, ..., L_T)` of all tasks' losses before adaptation
-        has the gradient `sum_i dR/dL_i grad L_i`; so it becomes one term per
-        task, with the constant weight `T dR/dL_i` under the mean over tasks.
-
-        Args:
-            initial_losses: `[tasks]`, query losses before adaptation.
-
-        Returns:
-            `[tasks]`.
-        """
-        return tf.zeros_like(initial_losses)
+from tfmeta.regularizers import task_regularizer
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class TAMLEntropy(TaskRegularizer):
+class TAMLEntropy(task_regularizer.TaskRegularizer):
     """Entropy reduction: `weight * (H(adapted) - H(initial))`.
 
     Before adaptation the predictions should be as uncertain as can be, after
@@ -77,7 +40,7 @@ class TAMLEntropy(TaskRegularizer):
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class TAMLInequality(TaskRegularizer):
+class TAMLInequality(task_regularizer.TaskRegularizer):
     """Inequality of the tasks' losses before adaptation.
 
     `weight * I(L_1, ..., L_T)` with an inequality measure of economics (Jamal &

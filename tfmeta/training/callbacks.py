@@ -1,12 +1,13 @@
 """Keras callbacks for long runs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import keras
 import numpy as np
 
-from tfmeta.optimizers import inner_optimizer
+from tfmeta.optimizers import inner_optimizer, task_gradient_optimizer
 from tfmeta.training import checkpoints
 
 
@@ -39,6 +40,15 @@ class SaveCheckpoint(keras.callbacks.Callback):
             int(self.model.optimizer.iterations),
             self._progress(epoch, logs or {}),
         )
+
+
+@runtime_checkable
+class NamesTasks(Protocol):
+    """A model whose tasks have names."""
+
+    @property
+    def task_names(self) -> Sequence[str]:
+        """The names, in the order of the tasks."""
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -85,13 +95,17 @@ class StopOnNaN(keras.callbacks.Callback):
     def _tasks_that_are_not_finite(self) -> list:
         """Returns names, or numbers, of tasks by the last step's gradients."""
         optimizer = self.model.optimizer
-        gramian = getattr(optimizer, "last_gramian", None)
         if (
-            gramian is None
+            not isinstance(
+                optimizer, task_gradient_optimizer.TaskGradientOptimizer
+            )
+            or optimizer.last_gramian is None
             or inner_optimizer.loss_scale(optimizer.inner_optimizer) is not None
         ):
             return []
         # A gradient that is not finite has no finite length.
-        bad = np.flatnonzero(~np.isfinite(np.diagonal(gramian.numpy())))
-        names = getattr(self.model, "task_names", None)
-        return [names[task] if names else int(task) for task in bad]
+        squares = np.diagonal(optimizer.last_gramian.numpy())
+        bad = np.flatnonzero(~np.isfinite(squares))
+        if isinstance(self.model, NamesTasks):
+            return [self.model.task_names[task] for task in bad]
+        return [int(task) for task in bad]

@@ -10,6 +10,10 @@ import keras
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.optimizers import task_gradient_optimizer
+
+FORMAT = 1
+"""The version of what a checkpoint's folder holds."""
 
 _VALUES = "variables.npz"
 _PROGRESS = "progress.json"
@@ -23,7 +27,8 @@ class Checkpoints:
     optimizer, the state of its random generators included (which Keras' weight
     files leave out), and what the caller says of its progress. It is written
     beside the others and then renamed, so that a run killed at any moment
-    leaves the last whole one; the older are removed after that.
+    leaves the last whole one; the older are removed after that. It bears the
+    version of its format; one of another version is refused.
 
     Args:
         folder: where the checkpoints are; made if missing.
@@ -61,7 +66,14 @@ class Checkpoints:
                 )
                 _flush(file)
             with (temporary / _PROGRESS).open("w") as file:
-                json.dump(progress, file)
+                json.dump(
+                    {
+                        "format": FORMAT,
+                        "num_tasks": _num_tasks(model),
+                        "progress": progress,
+                    },
+                    file,
+                )
                 _flush(file)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -83,22 +95,34 @@ class Checkpoints:
             The progress given to `save`, or None if there is no checkpoint.
 
         Raises:
-            InputError: if the checkpoint is of another network or optimizer,
-                or cannot be read.
+            InputError: if the checkpoint is of another network, optimizer or
+                format, or cannot be read.
         """
         latest = self.latest
         if latest is None:
             return None
-        model.optimizer.build(model.trainable_variables)
         try:
+            content = json.loads((latest / _PROGRESS).read_text())
             with np.load(latest / _VALUES, allow_pickle=False) as archive:
                 values = dict(archive)
-            progress = json.loads((latest / _PROGRESS).read_text())
         except Exception as error:  # zipfile, zlib and numpy raise their own.
             raise errors.InputError(
                 f"checkpoint {str(latest)!r} cannot be read ({error}): remove "
                 "it to start again"
             ) from error
+        version = content.get("format") if isinstance(content, dict) else None
+        if version != FORMAT:
+            raise errors.InputError(
+                f"checkpoint {str(latest)!r} has format {version}, expected "
+                f"{FORMAT}: another version of tfmeta wrote it; remove it to "
+                "start again"
+            )
+        if content["num_tasks"] is not None and isinstance(
+            model.optimizer, task_gradient_optimizer.TaskGradientOptimizer
+        ):
+            # A learner's does not know it before its first step.
+            model.optimizer.num_tasks = content["num_tasks"]
+        model.optimizer.build(model.trainable_variables)
         variables = _variables(model)
         expected = {key: tuple(v.shape) for key, v in variables.items()}
         found = {key: value.shape for key, value in values.items()}
@@ -115,7 +139,15 @@ class Checkpoints:
             )
         for key, variable in variables.items():
             variable.assign(values[key])
-        return progress
+        return content["progress"]
+
+
+def _num_tasks(model: keras.Model) -> int | None:
+    """Returns the number of tasks that a model's optimizer has state for."""
+    optimizer = model.optimizer
+    if isinstance(optimizer, task_gradient_optimizer.TaskGradientOptimizer):
+        return optimizer.num_tasks
+    return None
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:

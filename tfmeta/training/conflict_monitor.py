@@ -1,12 +1,13 @@
 """How much the gradients of tasks conflict: the tragic triad."""
 
 import collections
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import keras
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.optimizers import task_gradient_optimizer
 
 
 class ConflictStatistics(NamedTuple):
@@ -58,6 +59,15 @@ def conflict_statistics(gramian: np.ndarray) -> ConflictStatistics:
     return ConflictStatistics(cosines, _divide(2 * lengths, sums), bounds)
 
 
+@runtime_checkable
+class MeasuresCurvature(Protocol):
+    """A model that can measure how its loss curves along its steps."""
+
+    @property
+    def last_curvature(self) -> Any:
+        """Variable `[2]`, see `StepCurvature.last`; None if not measured."""
+
+
 class ConflictMonitor(keras.callbacks.Callback):
     """Reports how much tasks conflict, next to the losses.
 
@@ -79,12 +89,12 @@ class ConflictMonitor(keras.callbacks.Callback):
       a loss whose gradient is Lipschitz with constant L and whose curvature
       along the gradient is l or more. As `l <= L`, it implies this.
 
-    The curvature itself cannot be seen in a Gramian. A
+    The curvature itself cannot be seen in a Gramian. A learner or a
     `tfmeta.multitask.MultiTaskModel` that is compiled with
     `measure_curvature=True` measures it by one more forward and backward pass
     a step; then there are, see `tfmeta.training.StepCurvature`,
 
-    - `curvature`: the mean H of the summed loss,
+    - `curvature`: the mean H of the total loss,
     - `directional_sharpness`: the mean of H over the squared length of a step.
 
     It stands before callbacks that are to see these, such as TensorBoard. With
@@ -107,7 +117,9 @@ class ConflictMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Checks the optimizer."""
         del logs
-        if not hasattr(self.model.optimizer, "last_gramian"):
+        if not isinstance(
+            self.model.optimizer, task_gradient_optimizer.TaskGradientOptimizer
+        ):
             raise errors.InputError(
                 "ConflictMonitor: expected an optimizer of task gradients, "
                 "such as tfmeta.optimizers.PCGrad, got "
@@ -139,7 +151,9 @@ class ConflictMonitor(keras.callbacks.Callback):
             "condition_b": (bound <= 1)[conflicts],
         }.items():
             self._logged[name].add(values)
-        curvature = getattr(self.model, "last_curvature", None)
+        curvature = None
+        if isinstance(self.model, MeasuresCurvature):
+            curvature = self.model.last_curvature
         if curvature is not None:
             for name, value in zip(
                 ("curvature", "directional_sharpness"),

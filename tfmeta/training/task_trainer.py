@@ -72,6 +72,10 @@ class TaskTrainer:
             return None
         return self._descent.curvature.last
 
+    @property
+    def _gradient_parts(self) -> int:
+        return 1 if self._descent is None else self._descent.gradient_parts
+
     def get_compile_config(self):
         """Returns the arguments of `compile`, serialized."""
         config = super().get_compile_config()
