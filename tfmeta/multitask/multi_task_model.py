@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.gradients import recorded, replicas
-from tfmeta.layers.sharing import learns_from_losses
+from tfmeta.layers.sharing import loss_learners
 from tfmeta.multitask import task_losses
 from tfmeta.training import task_trainer
 
@@ -210,7 +210,7 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
         """Lets layers learn that no gradient reaches."""
         by_task = dict(zip(self.task_names, losses.plain, strict=True))
         for layer in self._flatten_layers(include_self=False):
-            if isinstance(layer, learns_from_losses.LearnsFromLosses):
+            if isinstance(layer, loss_learners.LearnsFromLosses):
                 layer.learn_from_losses(by_task)
 
     def _track_losses(self, losses: "_Losses", predictions) -> None:

@@ -8,8 +8,7 @@ from absl.testing import absltest, parameterized
 from experiments.multitask import experiment
 from tests.experiments import commands
 from tests.experiments.multitask import cases
-from tfmeta import optimizers
-from tfmeta import weightings
+from tfmeta import optimizers, weightings
 
 _METHODS = experiment.EXPERIMENT.methods
 _CONV, _FC = 2 * 3, 2 * 2
