@@ -148,7 +148,10 @@ class KerasModelTest(parameterized.TestCase):
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         with mock.patch.object(
-            learner, "_adapt", autospec=True, side_effect=learner._adapt
+            learner,
+            "adapted_state",
+            autospec=True,
+            side_effect=learner.adapted_state,
         ) as adapt:
             learner.fit(_dataset(), epochs=2, verbose=0, shuffle=False)
         adapt.assert_called_once()
