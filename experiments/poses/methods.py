@@ -101,7 +101,9 @@ def _cnp(
     return methods.cnp(network, **(_CNP_SIZES | further))
 
 
-_mr_cnp = functools.partial(_cnp, code_size=_MR_CNP_CODE, **_MR_CNP_SIZES)
+def _mr_cnp(encoder: _Encoder = _plain) -> methods.Build:
+    return _cnp(encoder, _MR_CNP_CODE, **_MR_CNP_SIZES)
+
 
 METHODS = methods.methods(
     {

@@ -1,5 +1,7 @@
 """Starts the command of an experiment or a study."""
 
+import functools
+
 from absl import flags
 
 from experiments.run import cli, contract, main_loop, study
@@ -9,8 +11,10 @@ from experiments.run import flags as run_flags
 def start(described: contract.Experiment | contract.Study) -> None:
     """Runs what is described, as the command line says."""
     if isinstance(described, contract.Study):
-        settings, run = study.settings_of(described), study.run
+        settings = study.settings_of(described)
+        run = functools.partial(study.run, described)
     else:
-        settings, run = main_loop.settings_of(described), main_loop.run
+        settings = main_loop.settings_of(described)
+        run = functools.partial(main_loop.run, described)
     run_flags.define(settings, flags.FLAGS)
-    cli.run(lambda: run(described, run_flags.read(settings, flags.FLAGS)))
+    cli.run(lambda: run(run_flags.read(settings, flags.FLAGS)))

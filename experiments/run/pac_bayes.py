@@ -101,7 +101,7 @@ def measure(
             ("even_bound", regularizers.even_meta_generalization_bound),
         )
     }
-    error = training.Estimate.of(task_errors[:tasks])
+    mean = training.Estimate.of(task_errors[:tasks])
     numbers = {
         **bounds,
         "points_per_task": points,
@@ -109,7 +109,7 @@ def measure(
         **divergence._asdict(),
     }
     metrics = {
-        "pac_bayes_error": rows.estimate(error.mean, error.ci95, error.tasks)
+        "pac_bayes_error": rows.estimate(mean.mean, mean.ci95, mean.tasks)
     } | {
         f"pac_bayes_{name}": rows.point(number)
         for name, number in numbers.items()

@@ -5,6 +5,7 @@ import textwrap
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from experiments.figures import drawing
 from experiments.regression import predictions
@@ -28,8 +29,8 @@ def draw_tasks(problem: contract.Problem) -> list[tasks.Episode]:
     episodes = []
     for amplitude, task_id in _AMPLITUDES_AND_IDS:
         x = generator.uniform(-sinusoid.MAX_X, sinusoid.MAX_X, shots)
-        y = amplitude * np.sin(x)
-        y += generator.normal(0, sinusoid.NOISE_STDDEV, shots)
+        noise = generator.normal(0, sinusoid.NOISE_STDDEV, shots)
+        y = amplitude * np.sin(x) + noise
         support_x, query_x = (
             sinusoid.with_id(_column(places), task_id).numpy()
             for places in (x, _X)
@@ -39,8 +40,8 @@ def draw_tasks(problem: contract.Problem) -> list[tasks.Episode]:
     return episodes
 
 
-def _column(numbers: np.ndarray) -> np.ndarray:
-    return numbers.astype(np.float32)[:, np.newaxis]
+def _column(numbers: npt.ArrayLike) -> np.ndarray:
+    return np.asarray(numbers, np.float32)[:, np.newaxis]
 
 
 def examine(learner: learners.Learner, job: contract.Job) -> dict[str, Any]:
