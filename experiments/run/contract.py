@@ -439,20 +439,16 @@ class Experiment:
             problem: the row's.
             short: whether to give the size of a task alone, if it has one.
         """
-        parts: list[str] = []
-        sizes: list[str] = []
-        for trait in self.traits:
-            if not trait.title or problem.get(trait.name) is None:
-                continue
-            if trait.is_size and not sizes:
-                parts.append("")  # All sizes stand where the first does.
-            (sizes if trait.is_size else parts).append(
-                trait.read(problem[trait.name])
-            )
-        size = " ".join(sizes)
+        read = [
+            (trait.read(problem[trait.name]), trait.is_size)
+            for trait in self.traits
+            if trait.title and problem.get(trait.name) is not None
+        ]
+        size = " ".join(text for text, is_size in read if is_size)
         if short and size:
             return size
-        return ", ".join(part or size for part in parts)
+        others = [text for text, is_size in read if not is_size]
+        return ", ".join(filter(None, [*others, size]))
 
 
 @dataclasses.dataclass(frozen=True)

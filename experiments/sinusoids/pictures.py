@@ -19,11 +19,7 @@ _X = np.linspace(-sinusoid.MAX_X, sinusoid.MAX_X, 101)
 
 
 def draw_tasks(problem: contract.Problem) -> list[tasks.Episode]:
-    """Draws the tasks that the picture shows.
-
-    Their ids tell nothing of the amplitudes, as at test. Their queries are at
-    101 places from -5 to 5, without noise.
-    """
+    """Draws tasks as at test, whose queries are from -5 to 5 without noise."""
     generator = np.random.default_rng(problem.values["seed"])
     shots = problem.values["shots"]
     episodes = []
