@@ -9,8 +9,8 @@ import tensorflow as tf
 from experiments.few_shot import methods
 from experiments.figures import bars, conflicts, curves
 from experiments.run import (
-    cli,
     contract,
+    data,
     learner_tables,
     learners,
     pac_bayes,
@@ -18,6 +18,7 @@ from experiments.run import (
     settings,
 )
 from tfmeta import tasks, training
+from tfmeta.tasks import sources
 
 _STREAMS = tasks.Streams("train", "curve", "eval")
 _DATASETS = {"glyphs": "Glyphs", "omniglot": "Omniglot"}
@@ -56,13 +57,7 @@ what it scores above MAML is owed to the unadapted encoder and the inner rate,
 and only the rest to the regularization."""
 
 _PROBLEM = (
-    settings.choice(
-        "dataset",
-        "glyphs",
-        _DATASETS,
-        "glyphs: letters of many scripts, rendered here from matplotlib's "
-        "fonts; omniglot: handwritten characters, through TensorFlow Datasets.",
-    ),
+    data.dataset(sources.IMAGE_CLASSES, "glyphs"),
     settings.choice(
         "omniglot_split",
         "random",
@@ -120,14 +115,6 @@ _OWN_HYPERPARAMETERS = (
         zero=True,
     ),
 )
-_PLACES = (
-    settings.text(
-        "data_dir",
-        None,
-        "Folder of TensorFlow Datasets (omniglot); its own default if not "
-        "given. What is missing there is downloaded.",
-    ),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,9 +150,8 @@ class Classes(learners.Tasks):
 
     def episodes(self, split: str, use: str, start: int) -> tf.data.Dataset:
         """Returns an endless stream of tasks."""
-        of_splits = dict(zip(learners.SPLITS, self.splits, strict=True))
         return tasks.sample_episodes(
-            of_splits[split],
+            self.splits.part(split),
             ways=self.values["ways"],
             shots=self.values["shots"],
             queries=self.values["queries"],
@@ -181,17 +167,8 @@ class Classes(learners.Tasks):
 
 
 def _load(values: contract.Values) -> Classes:
-    if values["dataset"] == "glyphs":
-        return Classes(values, tasks.load_glyphs(seed=values["seed"]))
-    return Classes(
-        values,
-        tasks.load_omniglot(
-            cli.data_folder(values["data_dir"]),
-            split=values["omniglot_split"],
-            rotations=values["rotations"],
-            seed=values["seed"],
-        ),
-    )
+    asked = {**values, "split": values["omniglot_split"]}
+    return Classes(values, data.load(sources.IMAGE_CLASSES, asked))
 
 
 def _notes(results: Sequence[rows.Row]) -> list[str]:
@@ -252,7 +229,7 @@ EXPERIMENT = contract.Experiment(
     columns=learner_tables.columns(learner_tables.ACCURACY),
     folder=_folder,
     splits=learners.SPLITS,
-    places=_PLACES,
+    places=(data.data_dir(sources.IMAGE_CLASSES),),
     published=_PUBLISHED,
     chance=lambda problem: 1 / problem["ways"],
     notes=_notes,

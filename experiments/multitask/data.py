@@ -68,7 +68,7 @@ class Data:
     def all_batches(self, split: str, batch_size: int = 50) -> tf.data.Dataset:
         """Returns all images of a split once."""
         return multitask.ordered_batches(
-            getattr(self.splits, split),
+            self.splits.part(split),
             batch_size,
             transform=self._standardize,
         ).prefetch(2)
@@ -77,7 +77,7 @@ class Data:
         """Returns how many images each task has in a split."""
         return {
             task: len(classes.images)
-            for task, classes in getattr(self.splits, split).items()
+            for task, classes in self.splits.part(split).items()
         }
 
     def _standardize(self, images):

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from experiments.figures import bars, conflicts, curves
 from experiments.multitask import data, methods
 from experiments.run import (
-    cli,
     contract,
     learner_tables,
     multitask,
     rows,
     settings,
 )
-from tfmeta import errors, tasks
+from experiments.run import data as loading
+from tfmeta import errors
+from tfmeta.tasks import sources
 
 SPLITS = ("validation", "test")
 _DATASETS = {"glyphs": "Glyphs", "cifar100": "CIFAR-100"}
@@ -45,13 +46,7 @@ conflicts: share of the pairs of tasks whose gradients of the shared weights had
 a negative inner product, over all of training."""
 
 _PROBLEM = (
-    settings.choice(
-        "dataset",
-        "glyphs",
-        _DATASETS,
-        "glyphs: letters of seven scripts, rendered here from matplotlib's "
-        "fonts; cifar100: photographs, through TensorFlow Datasets.",
-    ),
+    loading.dataset(sources.IMAGE_TASKS, "glyphs"),
     settings.integer(
         "tasks", None, "Only the first so many tasks; all.", least=2
     ),
@@ -100,14 +95,6 @@ _HYPERPARAMETERS = (
         "units", None, "Units of the hidden fully connected layers; 320,320."
     ),
 )
-_PLACES = (
-    settings.text(
-        "data_dir",
-        None,
-        "Folder of TensorFlow Datasets (cifar100); its own default if not "
-        "given. What is missing there is downloaded.",
-    ),
-)
 
 
 def _load(values: contract.Values) -> data.Data:
@@ -117,12 +104,7 @@ def _load(values: contract.Values) -> data.Data:
         InputError: if there are not so many tasks, or no data.
     """
     name, count = values["dataset"], values["tasks"]
-    if name == "glyphs":
-        splits = tasks.load_glyph_tasks(seed=values["seed"])
-    else:
-        splits = tasks.load_cifar100(
-            cli.data_folder(values["data_dir"]), seed=values["seed"]
-        )
+    splits = loading.load(sources.IMAGE_TASKS, values)
     names = splits.task_names
     if count is not None and count > len(names):
         raise errors.InputError(
@@ -235,7 +217,7 @@ EXPERIMENT = contract.Experiment(
     ),
     folder=lambda values: f"{values['dataset']}-seed{values['seed']}",
     splits=SPLITS,
-    places=_PLACES,
+    places=(loading.data_dir(sources.IMAGE_TASKS),),
     published=_PUBLISHED,
     published_note=_PUBLISHED_NOTE,
     chance=lambda problem: 1 / problem["classes"],

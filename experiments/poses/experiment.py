@@ -11,6 +11,7 @@ from experiments.regression import description, predictions
 from experiments.run import cli, contract, learners, settings
 from tfmeta import errors, tasks
 from tfmeta import learners as meta_learners
+from tfmeta.tasks import sources
 from tfmeta.tasks.poses import backends, canonical_orientations, pose_objects
 
 _STREAMS = tasks.Streams("train", "curve", "eval", "picture")
@@ -99,7 +100,7 @@ class Objects(learners.Tasks):
 
     def episodes(self, split: str, use: str, start: int) -> tf.data.Dataset:
         """Returns an endless stream of tasks."""
-        return self._sample(self._objects(split), use, start)
+        return self._sample(self.splits.part(split), use, start)
 
     def examples(self) -> dict[str, tasks.Episode]:
         """Returns a task of each of the first meta-test objects, by name."""
@@ -120,14 +121,11 @@ class Objects(learners.Tasks):
         """Returns a learner's error on each object of `shown_split`."""
         return objects.mean_errors(
             learner,
-            self._objects(self.shown_split),
+            self.splits.part(self.shown_split),
             shots=self.values["shots"],
             queries=self.values["queries"],
             seed=_STREAMS.seed(self.values["seed"], "eval"),
         )
-
-    def _objects(self, split: str) -> tasks.PoseObjects:
-        return dict(zip(learners.SPLITS, self.splits, strict=True))[split]
 
     def _sample(
         self, of: tasks.PoseObjects, use: str, start: int = 0
@@ -151,19 +149,17 @@ def _check(values: contract.Values) -> None:
 
 
 def _load(values: contract.Values) -> Objects:
-    splits = tasks.load_pose(
-        cli.resolve_path(values["cad"]) if values["cad"] else None,
-        seed=values["split_seed"],
-        meta_validation_objects=values["meta_validation_objects"],
-        meta_test_objects=values["meta_test_objects"],
-        renders=values["renders"],
-        image_size=values["image_size"],
-        canonical=values["canonical"],
-        backend=values["backend"],
+    source = "cad" if values["cad"] else "composed"
+    splits = sources.POSE_OBJECTS[source].load_from(
+        {
+            **values,
+            "seed": values["split_seed"],
+            "cad": values["cad"] and cli.resolve_path(values["cad"]),
+        }
     )
     as_modelled = "_as_modelled" if values["canonical"] == "model" else ""
     completed = {
-        "dataset": ("cad" if values["cad"] else "composed") + as_modelled,
+        "dataset": source + as_modelled,
         # Their images, wherever the file lies.
         "cad": _describe(splits),
     }

@@ -89,11 +89,6 @@ def resolve_path(path: str) -> pathlib.Path:
     return pathlib.Path(typed_in, pathlib.Path(path).expanduser())
 
 
-def data_folder(path: str | None) -> str | None:
-    """Returns the folder that a flag names as `resolve_path`, None for none."""
-    return path and str(resolve_path(path))
-
-
 def cores() -> int:
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
