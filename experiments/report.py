@@ -37,16 +37,16 @@ def main() -> None:
             f"--results={folder}: expected runs (a results.json for each, at "
             f"any depth), found none{' that can be shown' if refused else ''}"
         )
-    file = cli.resolve_path(_OUT.value)
+    out = cli.resolve_path(_OUT.value)
     # Whole or not at all.
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.writing")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.writing")
     text = page.make(runs, refused, catalog.PARTS)
     temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
-    size = file.stat().st_size / 1e6
+    temporary.replace(out)
+    size = out.stat().st_size / 1e6
     count = f"{len(runs)} run" + "s" * (len(runs) > 1)
-    print(f"Wrote {file} ({size:.1f} MB): {count}")
+    print(f"Wrote {out} ({size:.1f} MB): {count}")
 
 
 if __name__ == "__main__":

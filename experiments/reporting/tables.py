@@ -3,7 +3,6 @@
 All groups are of one experiment.
 """
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -122,8 +121,8 @@ def results(of: Sequence[Group]) -> str:
 
 def settings(of: Sequence[Group]) -> str:
     """Returns how methods were trained, and by what, in Markdown."""
-    names = of[0].experiment.shown_settings
-    return _settings([*_first(of)], names, of).markdown()
+    shown = _settings(of[0].experiment, of[0].experiment.shown_settings)
+    return columns.make_table("", [*_first(of), *shown, *_RUNS], of).markdown()
 
 
 def all_settings(of: Sequence[Group]) -> table.Table:
@@ -141,21 +140,19 @@ def all_settings(of: Sequence[Group]) -> table.Table:
             common.append(
                 columns.show_setting(of[0].experiment, name, values[0])
             )
-    made = _settings([_METHOD, _PROBLEM], differing, of)
     caption = f"Settings, and minutes of a run. For all: {', '.join(common)}."
-    return dataclasses.replace(made, caption=caption)
+    shown = _settings(of[0].experiment, differing)
+    first = [_METHOD, _PROBLEM, *_RUNS]
+    return columns.make_table(caption, [*first, *shown], of)
 
 
 def _settings(
-    first: list[Column], names: Sequence[str], of: Sequence[Group]
-) -> table.Table:
-    shown = [
-        Column(
-            columns.setting_title(of[0].experiment, name), name, show="setting"
-        )
+    experiment: contract.Experiment, names: Sequence[str]
+) -> list[Column]:
+    return [
+        Column(columns.setting_title(experiment, name), name, show="setting")
         for name in names
     ]
-    return columns.make_table("", [*first, *shown, *_RUNS], of)
 
 
 def _first(of: Sequence[Group]) -> list[Column]:

@@ -369,11 +369,11 @@ class PageTest(parameterized.TestCase):
             ),
             [
                 [
-                    *("Method", "Tasks", "Inner rate", "Min", "Seeds"),
-                    "Commit",
+                    *("Method", "Tasks", "Min", "Seeds", "Commit"),
+                    "Inner rate",
                 ],
-                ["Plain", "Letters, 20-way", "0.4", "2", "2", "0123456"],
-                ["Fancy", "Letters, 20-way", "0.2", "2", "0", "unknown"],
+                ["Plain", "Letters, 20-way", "2", "2", "0123456", "0.4"],
+                ["Fancy", "Letters, 20-way", "2", "0", "unknown", "0.2"],
             ],
         )
 
