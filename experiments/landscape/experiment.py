@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,17 +27,19 @@ class Asked:
 
 
 class _Trainer(contract.Trainer):
-    """Calls what a method builds, and takes the time."""
+    """Runs what has nothing to train, and takes the time.
 
-    def build(self, job: contract.Job) -> Callable[[], contract.Outcome]:
-        """Returns what descends the landscape, or tries the theorem."""
+    The methods' `build` gives what is scored: the outcome itself.
+    """
+
+    def build(self, job: contract.Job) -> contract.Outcome:
+        """Returns what a descent, or trying the theorem, gave."""
         return job.method.build(job.settings, job.problem, job.seed)
 
     def run(self, job: contract.Job) -> contract.Outcome:
-        """Returns what a descent, or trying the theorem, gave."""
+        """Returns the same with the seconds that it took."""
         started = time.monotonic()
-        outcome = self.build(job)()
-        return {**outcome, "seconds": time.monotonic() - started}
+        return {**self.build(job), "seconds": time.monotonic() - started}
 
     def clean_up(self, job: contract.Job) -> None:
         """Has nothing to remove."""
@@ -49,44 +51,34 @@ def _descend(
     seed: int,
     *,
     aggregator: type[optimizers.TaskGradientOptimizer],
-) -> Callable[[], contract.Outcome]:
-    """Returns what descends the landscape."""
-
-    def run() -> contract.Outcome:
-        trajectory = descent.descend(
-            aggregator(
-                keras.optimizers.Adam(chosen["learning_rate"]), seed=seed
-            ),
-            problem.values["steps"],
-        )
-        end = trajectory[-1]
-        losses = [float(loss) for loss in descent.landscape(end)]
-        numbers = {
-            "loss": sum(losses),
-            "loss/1": losses[0],
-            "loss/2": losses[1],
-            "theta/1": end[0],
-            "theta/2": end[1],
-        }
-        return {
-            "scores": {"landscape": _points(numbers)},
-            "trajectory": trajectory.tolist(),
-        }
-
-    return run
+) -> contract.Outcome:
+    """Descends the landscape."""
+    adam = keras.optimizers.Adam(chosen["learning_rate"])
+    trajectory = descent.descend(
+        aggregator(adam, seed=seed), problem.values["steps"]
+    )
+    end = trajectory[-1]
+    losses = [float(loss) for loss in descent.landscape(end)]
+    numbers = {
+        "loss": sum(losses),
+        "loss/1": losses[0],
+        "loss/2": losses[1],
+        "theta/1": end[0],
+        "theta/2": end[1],
+    }
+    return {
+        "scores": {"landscape": _points(numbers)},
+        "trajectory": trajectory.tolist(),
+    }
 
 
 def _try_theorem(
     chosen: contract.Values, problem: Asked, seed: int
-) -> Callable[[], contract.Outcome]:
-    """Returns what tries Theorem 2."""
+) -> contract.Outcome:
+    """Tries Theorem 2."""
     del chosen
-
-    def run() -> contract.Outcome:
-        counts = theorem.check_theorem_2(problem.values["quadratics"], seed)
-        return {"scores": {"quadratics": _points(counts._asdict())}}
-
-    return run
+    counts = theorem.check_theorem_2(problem.values["quadratics"], seed)
+    return {"scores": {"quadratics": _points(counts._asdict())}}
 
 
 def _points(numbers: dict[str, Any]) -> dict[str, rows.Estimate]:

@@ -146,21 +146,15 @@ class MeanOverTasks(keras.callbacks.Callback):
         super().__init__()
         self._tasks = tasks
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Changes what the progress bar shows."""
-        self._change(logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Changes what the curve gets, validation included."""
-        self._change(logs)
-
-    def on_test_batch_end(self, batch, logs=None):
-        """Changes what the progress bar shows."""
-        self._change(logs)
-
     def on_test_end(self, logs=None):
         """Changes what the progress bar shows."""
         self._change(logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Changes what the progress bar shows, or what the curve gets."""
+        self._change(logs)
+
+    on_test_batch_end = on_epoch_end = on_train_batch_end
 
     def _change(self, logs: dict[str, Any]) -> None:
         for prefix in ("", "val_"):

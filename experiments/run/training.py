@@ -4,7 +4,7 @@ import abc
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -30,15 +30,7 @@ class KerasTrainer(contract.Trainer, abc.ABC):
         keras.utils.set_random_seed(job.seed)
         model = self.build(job)
         monitors = conflict_monitors(model)
-        progress = fit(
-            model,
-            job.folder,
-            lambda done: self.batches(job, done),
-            steps=job.budget.steps,
-            steps_per_epoch=job.budget.steps_per_epoch,
-            validation_data=self.validation_batches(job),
-            callbacks=[*monitors, *self.callbacks(model)],
-        )
+        progress = self._fit(model, job, [*monitors, *self.callbacks(model)])
         outcome = {
             **progress,
             "metrics": conflict_means(progress["curve"]),
@@ -50,6 +42,58 @@ class KerasTrainer(contract.Trainer, abc.ABC):
         self.measure(model, job, monitors, outcome)
         self.save(model, job.folder)
         return outcome
+
+    def _fit(
+        self,
+        model: keras.Model,
+        job: contract.Job,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> dict[str, Any]:
+        """Trains a model, from its last checkpoint on if there is one.
+
+        Args:
+            model: the compiled model, whose optimizer counts the steps.
+            job: whose model it is.
+            callbacks: what is called beside what records and saves. What these
+                put into an epoch's logs is in the curve and in TensorBoard.
+
+        Returns:
+            `"curve"`: for each epoch its `"step"` and logs; `"seconds"` of
+            training and validation, in all runs together.
+        """
+        checkpoints = training.Checkpoints(job.folder / "checkpoints")
+        progress = checkpoints.restore(model) or {"curve": [], "seconds": 0.0}
+        done = int(model.optimizer.iterations)
+        if done:
+            print(f"Going on from step {done}.", flush=True)
+        started = time.monotonic() - progress["seconds"]
+
+        def record(epoch: int, logs: dict) -> dict:
+            step = {"step": int(model.optimizer.iterations)}
+            progress["curve"].append(
+                step | {key: float(value) for key, value in logs.items()}
+            )
+            progress["seconds"] = time.monotonic() - started
+            return progress
+
+        per_epoch = job.budget.steps_per_epoch
+        model.fit(
+            self.batches(job, done),
+            initial_epoch=done // per_epoch,
+            epochs=job.budget.steps // per_epoch,
+            steps_per_epoch=per_epoch,
+            validation_data=self.validation_batches(job),
+            callbacks=[
+                training.StopOnNaN(),
+                *callbacks,
+                keras.callbacks.TensorBoard(
+                    str(job.folder / "tensorboard"), write_graph=False
+                ),
+                training.SaveCheckpoint(checkpoints, record),
+            ],
+            shuffle=False,
+        )
+        return progress
 
     def clean_up(self, job: contract.Job) -> None:
         """Keeps everything."""
@@ -91,70 +135,6 @@ class KerasTrainer(contract.Trainer, abc.ABC):
     @abc.abstractmethod
     def save(self, model: Any, folder: pathlib.Path) -> None:
         """Writes the trained model."""
-
-
-def fit(
-    model: keras.Model,
-    folder: pathlib.Path,
-    batches: Callable[[int], tf.data.Dataset],
-    *,
-    steps: int,
-    steps_per_epoch: int,
-    validation_data: tf.data.Dataset,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, Any]:
-    """Trains a compiled model, from the last checkpoint on if there is one.
-
-    Args:
-        model: the model; its optimizer counts the steps.
-        folder: where `checkpoints` and `tensorboard` are, or go.
-        batches: from the number of a step to the endless batches from it on.
-        steps: of the whole training, a multiple of `steps_per_epoch`.
-        steps_per_epoch: steps between two checkpoints and validations.
-        validation_data: what the model is validated on after each epoch.
-        callbacks: further callbacks. What they put into an epoch's logs is in
-            the curve and in TensorBoard.
-
-    Returns:
-        `"curve"`: for each epoch its `"step"` and logs; `"seconds"` of training
-        and validation, in all runs together.
-
-    Raises:
-        DivergenceError: if the loss becomes NaN.
-        InputError: if the checkpoint is of another model.
-    """
-    checkpoints = training.Checkpoints(folder / "checkpoints")
-    progress = checkpoints.restore(model) or {"curve": [], "seconds": 0.0}
-    done = int(model.optimizer.iterations)
-    if done:
-        print(f"Going on from step {done}.", flush=True)
-    started = time.monotonic() - progress["seconds"]
-
-    def record(epoch: int, logs: dict) -> dict:
-        step = int(model.optimizer.iterations)
-        progress["curve"].append(
-            {"step": step} | {key: float(value) for key, value in logs.items()}
-        )
-        progress["seconds"] = time.monotonic() - started
-        return progress
-
-    model.fit(
-        batches(done),
-        initial_epoch=done // steps_per_epoch,
-        epochs=steps // steps_per_epoch,
-        steps_per_epoch=steps_per_epoch,
-        validation_data=validation_data,
-        callbacks=[
-            training.StopOnNaN(),
-            *callbacks,
-            keras.callbacks.TensorBoard(
-                str(folder / "tensorboard"), write_graph=False
-            ),
-            training.SaveCheckpoint(checkpoints, record),
-        ],
-        shuffle=False,
-    )
-    return progress
 
 
 def conflict_monitors(model: keras.Model) -> list[training.ConflictMonitor]:
