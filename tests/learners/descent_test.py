@@ -1,0 +1,195 @@
+"""What learners share with models of several tasks: the step."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from tfmeta import errors, layers, learners, networks, optimizers
+from tfmeta import training as training_lib
+
+_TASKS = 4
+
+
+def _episodes(seed=0, dtype=np.float32):
+    rng = np.random.default_rng(seed)
+    shapes = ((5, 3), (5, 1), (6, 3), (6, 1))
+    return tuple(
+        rng.normal(size=(_TASKS, *shape)).astype(dtype) for shape in shapes
+    )
+
+
+def _dataset(steps=3):
+    return tf.data.Dataset.from_tensors(_episodes()).repeat(steps)
+
+
+def _learner(mapping="auto", **compiled):
+    """Makes MR-MAML(W), whose divergence belongs to no task."""
+    keras.utils.set_random_seed(0)
+    encoder = layers.DenseReparameterization(
+        4,
+        kernel_divergence_fn=layers.KLDivergence(0.05),
+        seed=1,
+        name="encoder",
+    )
+    learner = learners.MAML(
+        networks.mlp(3, 1, hidden=(4,), encoder=[encoder]),
+        adapted="head",
+        mapping=mapping,
+        seed=2,
+    )
+    compiled = {"optimizer": _pcgrad(), "loss": "mse"} | compiled
+    learner.compile(**compiled, jit_compile=False)
+    return learner
+
+
+def _pcgrad():
+    return optimizers.PCGrad(
+        keras.optimizers.SGD(0.1), reduction="mean", seed=3
+    )
+
+
+def _fit(learner, **kwargs):
+    return learner.fit(_dataset(), verbose=0, shuffle=False, **kwargs).history
+
+
+def _assert_same(ours, theirs, **tolerance):
+    for one, other in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(one, other, **tolerance, err_msg=one.path)
+
+
+class DescentTest(parameterized.TestCase):
+    @parameterized.product(
+        optimizer=(_pcgrad, lambda: keras.optimizers.SGD(0.1)),
+        mapping=("map", "vectorize"),
+    )
+    def test_parts_make_the_same_update(self, optimizer, mapping):
+        fitted = []
+        for parts in (1, 3):
+            learner = _learner(
+                mapping,
+                optimizer=optimizer(),
+                weighting="gradnorm",
+                num_tasks=_TASKS,
+                gradient_parts=parts,
+            )
+            _fit(learner)
+            fitted.append(learner)
+        _assert_same(*fitted, rtol=1e-4, atol=1e-6)
+
+    def test_weights_multiply_the_losses(self):
+        plain = _learner(optimizer=keras.optimizers.SGD(0.2))
+        # At first all weights are 1/2, and penalties move no other variable.
+        weighted = _learner(
+            optimizer=keras.optimizers.SGD(0.2),
+            weighting="uncertainty",
+            num_tasks=_TASKS,
+        )
+        start = [v.numpy() for v in plain.network.trainable_variables]
+        for learner in (plain, weighted):
+            learner.fit(tf.data.Dataset.from_tensors(_episodes()), verbose=0)
+        for before, one, other in zip(
+            start,
+            plain.network.trainable_variables,
+            weighted.network.trainable_variables,
+            strict=True,
+        ):
+            if "encoder" not in one.path:
+                np.testing.assert_allclose(
+                    other - before, (one - before) / 2, rtol=1e-4, atol=1e-6
+                )
+
+    def test_a_weighting_learns(self):
+        learner = _learner(weighting="uncertainty", num_tasks=_TASKS)
+        _fit(learner)
+        self.assertGreater(np.abs(learner.weighting.log_variances).max(), 1e-3)
+
+    def test_curvature_is_that_of_the_mean_loss(self):
+        keras.utils.set_random_seed(0)
+        # Without hidden layers, and adapting nothing of note, the loss is a
+        # quadratic, whose H is exact.
+        learner = learners.MAML(
+            networks.mlp(3, 1, hidden=()), inner_learning_rate=1e-6
+        )
+        learner.compile(
+            keras.optimizers.SGD(0.05),
+            "mse",
+            jit_compile=False,
+            measure_curvature=True,
+        )
+        before = [v.numpy() for v in learner.trainable_variables]
+        episodes = _episodes()
+        learner.fit(tf.data.Dataset.from_tensors(episodes), verbose=0)
+        kernel, bias = (
+            after.numpy() - start
+            for after, start in zip(
+                learner.trainable_variables, before, strict=True
+            )
+        )
+        moves = episodes[2] @ kernel + bias
+        expected = 2 * np.mean(moves**2)
+        self.assertGreater(expected, 1e-4)
+        curvature, sharpness = learner.last_curvature.numpy()
+        np.testing.assert_allclose(curvature, expected, rtol=1e-2)
+        square = np.sum(kernel**2) + np.sum(bias**2)
+        np.testing.assert_allclose(sharpness, expected / square, rtol=1e-2)
+
+    def test_measuring_curvature_changes_nothing(self):
+        plain, measured = _learner(), _learner(measure_curvature=True)
+        self.assertIsNone(plain.last_curvature)
+        for learner in (plain, measured):
+            _fit(learner)
+        _assert_same(plain, measured, rtol=1e-6)
+
+    @parameterized.parameters(
+        lambda: optimizers.GradVac(keras.optimizers.Adam(0.1)),
+        lambda: optimizers.NashMTL(keras.optimizers.Adam(0.1)),
+    )
+    def test_a_checkpoint_knows_the_number_of_tasks(self, optimizer):
+        learner = _learner(optimizer=optimizer())
+        _fit(learner)
+        folder = training_lib.Checkpoints(self.create_tempdir().full_path)
+        folder.save(learner, 3, "progress")
+        restored = _learner(optimizer=optimizer())
+        self.assertEqual(folder.restore(restored), "progress")
+        self.assertEqual(restored.optimizer.num_tasks, _TASKS)
+        for each in (learner, restored):
+            _fit(each)
+        _assert_same(learner, restored, rtol=0)
+
+    def test_a_saved_learner_goes_on_as_the_original(self):
+        learner = _learner(
+            optimizer=optimizers.GradVac(keras.optimizers.Adam(0.1)),
+            loss=keras.losses.MeanSquaredError(),
+            weighting="uncertainty",
+            num_tasks=_TASKS,
+            measure_curvature=True,
+        )
+        _fit(learner)
+        path = self.create_tempdir().full_path + "/learner.keras"
+        learner.save(path)
+        loaded = keras.saving.load_model(path)
+        self.assertIsNotNone(loaded.last_curvature)
+        np.testing.assert_array_equal(
+            loaded.weighting.log_variances, learner.weighting.log_variances
+        )
+        for one, other in zip(
+            learner.optimizer.variables, loaded.optimizer.variables, strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
+class BadInputTest(absltest.TestCase):
+    def test_a_weighting_without_a_number_of_tasks(self):
+        with self.assertRaisesRegex(
+            errors.InputError, "weighting='uncertainty.*num_tasks"
+        ):
+            _learner(weighting="uncertainty")
+
+    def test_parts_without_task_gradients(self):
+        with self.assertRaisesRegex(errors.InputError, "gradient_parts=2"):
+            _learner(optimizer="sgd", gradient_parts=2)
+
+
+if __name__ == "__main__":
+    absltest.main()
