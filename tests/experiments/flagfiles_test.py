@@ -1,13 +1,13 @@
 """Every flag file is one that its command takes."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
+from absl import flags as absl_flags
 from absl.testing import absltest, parameterized
 
 import experiments
+from experiments import catalog
+from experiments.run import contract, flags, main_loop
 
 _FOLDER = pathlib.Path(experiments.__file__).parent / "flagfiles"
 _COMMANDS = {
@@ -27,21 +27,21 @@ class FlagfilesTest(parameterized.TestCase):
         (dataset, dataset, command) for dataset, command in _COMMANDS.items()
     )
     def test_the_command_knows_its_flags(self, dataset, command):
-        # One process reads them all, and stops where it would begin to work.
-        process = subprocess.run(
-            [
-                sys.executable,
-                *("-m", f"experiments.{command}"),
-                *(f"--flagfile={path}" for path in _FOLDER.glob(f"{dataset}*")),
-                "--methods=none_of_these",
-            ],
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertIn("'none_of_these' is unknown", process.stderr)
+        settings = main_loop.settings_of(catalog.EXPERIMENTS[command])
+        for path in _FOLDER.glob(f"{dataset}*"):
+            with self.subTest(path.stem):
+                values = flags.parse(settings, [f"--flagfile={path}"])
+                contract.Budget.of(values)
+                for line in path.read_text().splitlines():
+                    name, is_list, given = line.partition("=")
+                    if name == "--methods" and is_list:
+                        self.assertEqual(",".join(values["methods"]), given)
+
+    def test_a_flag_that_is_none_of_its_is_refused(self):
+        path = self.create_tempfile(content="--ways=5\n").full_path
+        settings = main_loop.settings_of(catalog.EXPERIMENTS["sinusoid"])
+        with self.assertRaisesRegex(absl_flags.Error, "ways"):
+            flags.parse(settings, [f"--flagfile={path}"])
 
 
 if __name__ == "__main__":
