@@ -18,7 +18,7 @@ from experiments.run import (
     settings,
 )
 from tfmeta import tasks, training
-from tfmeta.tasks import sources
+from tfmeta.tasks import sources, splits
 
 _STREAMS = tasks.Streams("train", "curve", "eval")
 _DATASETS = {"glyphs": "Glyphs", "omniglot": "Omniglot"}
@@ -228,7 +228,7 @@ EXPERIMENT = contract.Experiment(
     lines=learner_tables.lines(learner_tables.ACCURACY),
     columns=learner_tables.columns(learner_tables.ACCURACY),
     folder=_folder,
-    splits=learners.SPLITS,
+    splits=splits.SPLITS,
     places=(data.data_dir(sources.IMAGE_CLASSES),),
     published=_PUBLISHED,
     chance=lambda problem: 1 / problem["ways"],

@@ -16,8 +16,8 @@ from experiments.run import (
 from experiments.run import data as loading
 from tfmeta import errors
 from tfmeta.tasks import sources
+from tfmeta.tasks.images import task_splits
 
-SPLITS = ("validation", "test")
 _DATASETS = {"glyphs": "Glyphs", "cifar100": "CIFAR-100"}
 # Mirror images of letters are other letters.
 _DEFAULT_AUGMENTATION = {"glyphs": "none", "cifar100": "crop_flip"}
@@ -216,7 +216,7 @@ EXPERIMENT = contract.Experiment(
         ),
     ),
     folder=lambda values: f"{values['dataset']}-seed{values['seed']}",
-    splits=SPLITS,
+    splits=task_splits.SPLITS[1:],
     places=(loading.data_dir(sources.IMAGE_TASKS),),
     published=_PUBLISHED,
     published_note=_PUBLISHED_NOTE,

@@ -14,6 +14,7 @@ from experiments.run import (
     settings,
 )
 from tfmeta import training
+from tfmeta.tasks import splits
 
 _PROBLEM = (settings.integer("shots", 5, "Support examples of a task."),)
 _QUERIES = settings.integer(
@@ -70,7 +71,7 @@ def describe(
             loss=keras.losses.MeanSquaredError,
             error=pac_bayes.squared_error_within(*label_range),
         ),
-        splits=learners.SPLITS,
+        splits=splits.SPLITS,
         metrics=(learner_tables.MSE, *learner_tables.FURTHER),
         lines=learner_tables.lines(learner_tables.MSE),
         columns=learner_tables.columns(learner_tables.MSE),

@@ -14,7 +14,6 @@ from experiments.run import contract, pac_bayes, rows, settings
 from experiments.run import training as resumable
 from tfmeta import learners, training
 
-SPLITS = ("meta-train", "meta-validation", "meta-test")
 _VALIDATION_BATCHES = 5
 
 BUDGET = (
@@ -108,7 +107,7 @@ class Tasks(abc.ABC):
         return self.episodes("meta-validation", "curve", 0)
 
     def eval_episodes(self, split: str) -> tf.data.Dataset:
-        """Returns the tasks to score on, of one of `SPLITS`."""
+        """Returns the tasks to score on, of a split."""
         return self.episodes(split, "eval", 0)
 
     @abc.abstractmethod
@@ -116,7 +115,7 @@ class Tasks(abc.ABC):
         """Returns an endless stream of tasks.
 
         Args:
-            split: what they are made of, one of `SPLITS`.
+            split: what they are made of, one of `tfmeta.tasks.splits.SPLITS`.
             use: what they are for, `"train"`, `"curve"` or `"eval"`. Streams
                 that differ in this or in the split share no tasks.
             start: the number of the first task.
