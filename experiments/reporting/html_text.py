@@ -5,7 +5,7 @@ import html
 import struct
 from collections.abc import Iterable
 
-from experiments.run import table
+from experiments.run import contract, table
 
 _VOID = frozenset({"img", "meta"})
 # Characters of a cell that wants room.
@@ -62,17 +62,15 @@ def show_table(shown: table.Table) -> Html:
         element("th", table.capitalize(column.title), class_=c, scope="col")
         for column, c in zip(shown.columns, classes, strict=True)
     ]
-    lines = [
-        element(
-            "tr",
-            element("th", _cell(line[0]), scope="row"),
-            *(
-                element("td", _cell(cell), class_=class_)
-                for cell, class_ in zip(line[1:], classes[1:], strict=True)
-            ),
-        )
-        for line in shown.lines
-    ]
+    lines = []
+    for line in shown.lines:
+        first, *others = map(_cell, line, shown.columns)
+        others = [
+            element("td", cell, class_=c)
+            for cell, c in zip(others, classes[1:], strict=True)
+        ]
+        heading = element("th", first, scope="row")
+        lines.append(element("tr", heading, *others))
     return element(
         "div",
         element(
@@ -88,12 +86,12 @@ def show_table(shown: table.Table) -> Html:
     )
 
 
-def _cell(cell: table.Cell) -> Html:
+def _cell(cell: table.Cell, column: contract.Column) -> Html:
     text = cell.full or cell.text
     if not isinstance(text, Html):
         # No line ends within a number and its interval.
         text = text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
-    if cell.strong and text:
+    if column.is_result and text:
         text = element("strong", text)
     if cell.share is not None:
         share = f"--share: {100 * cell.share:.0f}%"

@@ -46,14 +46,23 @@ def make(
     for part in parts:
         chapters = []
         for command in part.chapters:
-            own = batches.collect(runs, command)
+            own = batches.collect(
+                [r for r in runs if r.result["command"] == command.name],
+                contract.experiment_of(command),
+            )
             if own:
                 chapters.append(_chapter(command, own))
                 what_was_run += _runs(command, own)
         if chapters:
             lead = element("p", part.lead)
             sections.append((part.name, part.title, [lead, *chapters]))
-    what_was_run += _not_shown(refused)
+    if refused:
+        files = (
+            html_text.join([element("code", file.name), f": {file.reason}"])
+            for file in refused
+        )
+        what_was_run.append(element("h3", "Not shown", id="not-shown"))
+        what_was_run.append(html_text.items(files))
     sections.append(("runs", "What was run", what_was_run))
     links = [
         element("li", element("a", title, href=f"#{anchor}"))
@@ -97,29 +106,28 @@ def _chapter(command: contract.Command, own: Sequence[Batch]) -> Html:
     if isinstance(command, contract.Study):
         contents = [_study(command, batch) for batch in own]
     else:
-        contents = _scores(_groups(own))
+        contents = _scores(_groups(command, own))
     return element(
         "section",
         element("h3", command.title),
         element("p", command.lead),
         *contents,
-        *_pictures(own),
+        *_pictures(command, own),
         id=command.name,
     )
 
 
 def _study(study: contract.Study, batch: Batch) -> Html:
-    made = printed.of_study(study, batch.results)
-    budget = batch.results[0]["rows"][0]["budget"]
+    made = printed.of_study(study, [run.result for run in batch])
+    experiment, row = study.experiment, batch[0].rows[0]
     asked = [
-        columns.show_setting(study.experiment, name, budget[name])
-        for name in study.experiment.shown_settings
-        if name in budget
+        columns.show_setting(experiment, name, row["budget"][name])
+        for name in experiment.shown_settings
+        if name in row["budget"]
     ]
-    titles = ", ".join(filter(None, [batch.tasks, *asked]))
-    return html_text.show_table(
-        dataclasses.replace(made, caption=f"{titles}. {made.caption}")
-    )
+    titles = filter(None, [experiment.problem_title(row["problem"]), *asked])
+    caption = f"{', '.join(titles)}. {made.caption}"
+    return html_text.show_table(dataclasses.replace(made, caption=caption))
 
 
 def _scores(of: Sequence[groups.Group]) -> list[Html]:
@@ -134,18 +142,16 @@ def _scores(of: Sequence[groups.Group]) -> list[Html]:
     return contents + [element("p", note) for note in tables.notes(of)]
 
 
-def _pictures(own: Iterable[Batch]) -> list[Html]:
+def _pictures(command: contract.Command, own: Iterable[Batch]) -> list[Html]:
     """Makes the pictures of a chapter, those of first seeds in sight."""
     shown: list[Html] = []
     hidden: list[Html] = []
     in_sight = count = 0
     for batch in own:
-        for run in batch.runs:
-            if not run.pictures:
-                continue
-            pictures = [_picture(batch, run, drawn) for drawn in run.pictures]
+        for run in filter(lambda run: run.pictures, batch):
+            pictures = [_picture(command, run, drawn) for drawn in run.pictures]
             figures = element("div", *pictures, class_="figures")
-            if run is batch.runs[0] and in_sight < _SHOWN_PICTURES:
+            if run is batch[0] and in_sight < _SHOWN_PICTURES:
                 in_sight += len(pictures)
                 shown.append(figures)
             else:
@@ -158,18 +164,21 @@ def _pictures(own: Iterable[Batch]) -> list[Html]:
 
 
 def _picture(
-    batch: Batch, run: run_files.Run, picture: run_files.Picture
+    command: contract.Command, run: run_files.Run, picture: run_files.Picture
 ) -> Html:
     *method, stem = pathlib.PurePosixPath(picture.name).with_suffix("").parts
-    titles = {drawn.name: drawn.title for drawn in batch.command.pictures}
+    titles = {drawn.name: drawn.title for drawn in command.pictures}
     title = titles.get(stem) or stem.replace("_", " ").capitalize()
-    if method:
-        methods = groups.method_title(batch.experiment, method[0])
-    elif len(batch.methods) < 5:
-        methods = ", ".join(batch.methods.values())
-    else:
-        methods = f"{len(batch.methods)} methods"
-    about = [batch.tasks, methods, f"seed {batches.seed_of(run)}."]
+    experiment = contract.experiment_of(command)
+    methods = method or run.methods
+    about = [
+        experiment.problem_title(run.rows[0]["problem"]),
+        # Of a study they are too many to be read out.
+        _titles(experiment, methods)
+        if len(methods) < 5
+        else f"{len(methods)} methods",
+        f"seed {run.seed}.",
+    ]
     text = f" {'; '.join(filter(None, about))}"
     heading = element("strong", f"{title}.")
     path = element("code", picture.path)
@@ -183,14 +192,17 @@ def _picture(
 
 def _runs(command: contract.Command, own: Sequence[Batch]) -> list[Html]:
     """Makes the table of what was run, and what it takes to run it again."""
+    experiment = contract.experiment_of(command)
     return [
         element("h3", command.title),
-        html_text.show_table(tables.all_settings(_groups(own))),
+        html_text.show_table(tables.all_settings(_groups(command, own))),
         *(
             html_text.details(
-                f"{command.name}: {', '.join(batch.methods.values())}",
-                element("pre", element("code", batch.call)),
-                html_text.items(map(_run, batch.runs)),
+                f"{command.name}: {_titles(experiment, batch[0].methods)}",
+                element(
+                    "pre", element("code", batches.call(batch[0], command))
+                ),
+                html_text.items(map(_run, batch)),
             )
             for batch in own
         ),
@@ -198,29 +210,23 @@ def _runs(command: contract.Command, own: Sequence[Batch]) -> list[Html]:
 
 
 def _run(run: run_files.Run) -> Html:
-    commits = {row["commit"] or "unknown" for row in run.result["rows"]}
-    packages = (run.result["versions"] or {}).items()
+    commits = {row["commit"] or "unknown" for row in run.rows}
+    packages = run.result["versions"].items()
     text = ", ".join([*sorted(commits), *map(" ".join, packages)])
     return html_text.join(
-        [element("code", run.name), f": seed {batches.seed_of(run)}, {text}"]
+        [element("code", run.name), f": seed {run.seed}, {text}"]
     )
 
 
-def _not_shown(refused: Sequence[run_files.Refused]) -> list[Html]:
-    if not refused:
-        return []
-    return [
-        element("h3", "Not shown", id="not-shown"),
-        html_text.items(
-            html_text.join([element("code", file.name), f": {file.reason}"])
-            for file in refused
-        ),
-    ]
+def _groups(
+    command: contract.Command, own: Sequence[Batch]
+) -> list[groups.Group]:
+    results = [run.result for batch in own for run in batch]
+    return groups.collect(results, contract.experiment_of(command))
 
 
-def _groups(own: Sequence[Batch]) -> list[groups.Group]:
-    results = [result for batch in own for result in batch.results]
-    return groups.collect(results, own[0].experiment)
+def _titles(experiment: contract.Experiment, methods: Iterable[str]) -> str:
+    return ", ".join(groups.method_title(experiment, name) for name in methods)
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from experiments.run import rows
 from tfmeta import errors
 
 _RESULTS = "results.json"
@@ -55,6 +56,21 @@ class Run(NamedTuple):
     name: str
     result: Mapping[str, Any]
     pictures: Sequence[Picture]
+
+    @property
+    def rows(self) -> list[rows.Row]:
+        """The rows."""
+        return self.result["rows"]
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods, in their order."""
+        return list(dict.fromkeys(row["method"] for row in self.rows))
+
+    @property
+    def seed(self) -> int:
+        """The seed, or the first one of a study of several."""
+        return self.rows[0]["seed"]
 
 
 def read(
@@ -164,12 +180,8 @@ def _read_picture(file: pathlib.Path) -> bytes:
 def _without_copies(runs: list[Run]) -> list[Run]:
     """Leaves out runs whose rows all stand in another's results."""
     kept: list[tuple[Run, frozenset[str]]] = []
-    for run in sorted(
-        runs, key=lambda run: (-len(run.result["rows"]), -len(run.pictures))
-    ):
-        rows = frozenset(
-            json.dumps(row, sort_keys=True) for row in run.result["rows"]
-        )
-        if not any(rows <= others for _, others in kept):
-            kept.append((run, rows))
+    for run in sorted(runs, key=lambda r: (-len(r.rows), -len(r.pictures))):
+        texts = frozenset(json.dumps(row, sort_keys=True) for row in run.rows)
+        if not any(texts <= others for _, others in kept):
+            kept.append((run, texts))
     return sorted((run for run, _ in kept), key=lambda run: run.name)

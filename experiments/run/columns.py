@@ -122,7 +122,7 @@ def _show_spread(column: Column, group: Group) -> table.Cell:
     unit = metric.unit if mean else ""
     full = f"{mean}{deviation}{unit}"
     text = full if column.show == "spread" else f"{mean}{unit}"
-    return table.Cell(text, full, strong=column.is_result)
+    return table.Cell(text, full)
 
 
 def _show_seeds(column: Column, group: Group) -> table.Cell:

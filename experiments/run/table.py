@@ -16,14 +16,12 @@ class Cell:
         text: what it says.
         full: the same with intervals and deviations, where there is room.
         note: what is said below, where there is room.
-        strong: whether it is emphasized.
         share: how strongly it is tinted, from 0 to 1; None for no tint.
     """
 
     text: str = ""
     full: str = ""
     note: str = ""
-    strong: bool = False
     share: float | None = None
 
 
@@ -75,15 +73,18 @@ class Table:
 
     def markdown(self) -> str:
         """Returns the table in Markdown, without its caption."""
-        lines = [
-            [_markdown(c.title, c.is_result) for c in self.columns],
-            ["---" if is_words(c) else "---:" for c in self.columns],
-            *(
-                [_markdown(c.text, c.strong) for c in line]
-                for line in self.lines
-            ),
+        texts = [
+            [column.title for column in self.columns],
+            ["---" if is_words(column) else "---:" for column in self.columns],
+            *([cell.text for cell in line] for line in self.lines),
         ]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        strong = [column.is_result for column in self.columns]
+        for line in (texts[0], *texts[2:]):
+            line[:] = [
+                f"**{text}**" if is_strong and text else text
+                for text, is_strong in zip(line, strong, strict=True)
+            ]
+        return "\n".join(f"| {' | '.join(line)} |" for line in texts)
 
 
 def is_words(column: contract.Column) -> bool:
@@ -117,7 +118,3 @@ def spread(values: Sequence[float], decimals: int | None) -> tuple[str, str]:
     if len(values) == 1:
         return mean, ""
     return mean, f" ± {number(statistics.stdev(values), decimals)}"
-
-
-def _markdown(text: str, strong: bool) -> str:
-    return f"**{text}**" if strong and text else text

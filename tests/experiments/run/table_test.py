@@ -15,7 +15,7 @@ _TABLE = table.Table(
     ],
     [
         [Cell("a", note="of two"), Cell("10"), Cell("1.0", "1.0 ± 0.5")],
-        [Cell("long one"), Cell("9"), Cell("2.0", strong=True)],
+        [Cell("long one"), Cell("9"), Cell("2.0")],
     ],
 )
 
@@ -39,7 +39,7 @@ class TableTest(absltest.TestCase):
             [
                 "| name | n | **share** |",
                 "| --- | ---: | ---: |",
-                "| a | 10 | 1.0 |",
+                "| a | 10 | **1.0** |",
                 "| long one | 9 | **2.0** |",
             ],
         )
