@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import keras
 
-from experiments.run import contract
+from experiments.run import contract, posteriors
 from tfmeta import layers, learners, networks, optimizers, regularizers
 
 # Activations of the stochastic bottleneck (A).
@@ -28,7 +28,6 @@ _MAML = _COMMON | _inner_loop(0.01, 1) | {"outer_learning_rate": 3e-3}
 _REGULARIZED = _COMMON | _inner_loop(0.1, 5) | {"outer_learning_rate": 1e-2}
 # Methods whose networks adapt by themselves.
 _AMORTIZED = _COMMON | {"outer_learning_rate": 1e-3}
-_FIXED_PRIOR = layers.NormalPrior()
 _POSTERIOR = {"beta": 1e-5, "initial_scale": 0.05}
 
 _Settings = contract.Values
@@ -79,15 +78,12 @@ def _maml(
     )
 
 
-def _mr_maml_w(settings, problem, seed, *, prior=_FIXED_PRIOR):
+def _mr_maml_w(settings, problem, seed, *, prior=None):
     convolution = functools.partial(
-        layers.Conv2DReparameterization,
-        kernel_posterior_fn=layers.MeanFieldNormal(
-            loc_initializer="glorot_uniform",
-            initial_scale=settings["initial_scale"],
+        posteriors.variational(
+            layers.Conv2DReparameterization, settings, prior
         ),
-        kernel_prior_fn=prior,
-        kernel_divergence_fn=layers.KLDivergence(weight=settings["beta"]),
+        # Normalization would cancel it.
         bias_posterior_fn=None,
     )
     return _maml(

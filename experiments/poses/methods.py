@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from experiments.regression import methods
+from experiments.run import posteriors
 from tfmeta import layers, networks
 
 _Settings = methods.Values
@@ -44,7 +45,7 @@ def _plain(settings):
 def _weights(settings):
     """Builds what meta-regularization on weights, (W), regularizes."""
     return {
-        "convolution": methods.variational(
+        "convolution": posteriors.variational(
             layers.Conv2DReparameterization, settings
         ),
         "dense": methods.dense_posterior(settings),

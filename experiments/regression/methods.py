@@ -1,12 +1,11 @@
 """Learners of regression tasks, with and without meta-regularization."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
-from experiments.run import contract
+from experiments.run import contract, posteriors
 from tfmeta import layers, learners, networks
 
 Values = contract.Values
@@ -104,29 +103,6 @@ def cnp(
     return build
 
 
-def variational(
-    layer: type[layers.VariationalLayer], settings: Values
-) -> Callable[..., layers.VariationalLayer]:
-    """Returns the constructor of layers whose kernels have posteriors.
-
-    Args:
-        layer: their class.
-        settings: `initial_scale`, and what there is of `prior_scale`, 1
-            without, and `beta`, 0 without.
-    """
-    return functools.partial(
-        layer,
-        kernel_posterior_fn=layers.MeanFieldNormal(
-            loc_initializer="glorot_uniform",
-            initial_scale=settings["initial_scale"],
-        ),
-        kernel_prior_fn=layers.NormalPrior(settings.get("prior_scale") or 1.0),
-        kernel_divergence_fn=layers.KLDivergence(
-            weight=settings.get("beta") or 0.0
-        ),
-    )
-
-
 def dense_posterior(settings: Values) -> Callable[..., layers.VariationalLayer]:
     """Returns the constructor of dense layers with posteriors."""
-    return variational(layers.DenseReparameterization, settings)
+    return posteriors.variational(layers.DenseReparameterization, settings)
