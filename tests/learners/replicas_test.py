@@ -17,7 +17,7 @@ _TASKS, _STEPS = 6, 2
 def setUpModule():
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * 3
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
     )
 
 
@@ -49,7 +49,9 @@ def _maml(encoder=None, **kwargs):
     network = networks.mlp(
         3, 1, hidden=(4,), **({"encoder": encoder()} if encoder else {})
     )
-    return learners.MAML(network, inner_steps=2, seed=1, **kwargs)
+    return learners.MAML(
+        network, inner_steps=2, mapping="map", seed=1, **kwargs
+    )
 
 
 def _sgd(**kwargs):
@@ -66,12 +68,13 @@ class ReplicasTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Made once: a further one would number its messages as the first.
+        # Made once: a further one would number its messages as the first, and
+        # be taken for it. So three replicas have a process of their own.
         cls.strategies = {
             count: tf.distribute.MirroredStrategy(
                 [f"CPU:{number}" for number in range(count)]
             )
-            for count in (1, 2, 3)
+            for count in (1, 2)
         }
 
     def _fit(self, replicas, build, optimizer, loss="mse", **compiled):
@@ -87,9 +90,9 @@ class ReplicasTest(parameterized.TestCase):
         history = learner.fit(_episodes(), verbose=0, shuffle=False).history
         return learner, history
 
-    def _check(self, *arguments, replicas=2, **compiled):
+    def _check(self, *arguments, **compiled):
         (one, one_history), (several, several_history) = (
-            self._fit(count, *arguments, **compiled) for count in (1, replicas)
+            self._fit(count, *arguments, **compiled) for count in (1, 2)
         )
         start = arguments[0]()
         moved = 0.0
@@ -109,7 +112,11 @@ class ReplicasTest(parameterized.TestCase):
         self.assertEqual(list(one_history), list(several_history))
         for name, values in one_history.items():
             np.testing.assert_allclose(
-                values, several_history[name], rtol=1e-5, err_msg=name
+                values,
+                several_history[name],
+                rtol=1e-5,
+                atol=1e-7,
+                err_msg=name,
             )
         return one, several
 
@@ -121,9 +128,6 @@ class ReplicasTest(parameterized.TestCase):
     def test_plain_optimizer(self, loss, arguments):
         self._check(_maml, functools.partial(_sgd, **arguments), loss)
 
-    def test_three_replicas(self):
-        self._check(_maml, lambda: _surgery("pcgrad"), replicas=3)
-
     @parameterized.parameters(*optimizers.AGGREGATORS)
     def test_surgery(self, name):
         one, two = self._check(_maml, lambda: _surgery(name), num_tasks=_TASKS)
@@ -134,15 +138,14 @@ class ReplicasTest(parameterized.TestCase):
             atol=1e-6,
         )
 
-    @parameterized.product(
-        draw=functional_network.POSTERIOR_DRAWS, surgery=(False, True)
-    )
-    def test_posteriors(self, draw, surgery):
+    @parameterized.parameters(*functional_network.POSTERIOR_DRAWS)
+    def test_posteriors(self, draw):
+        # With surgery, too, in `test_compiled_with`.
         self._check(
             functools.partial(
                 _maml, _encoder, adapted="head", posterior_draw=draw
             ),
-            (lambda: _surgery("pcgrad")) if surgery else _sgd,
+            _sgd,
         )
 
     @parameterized.parameters(

@@ -105,11 +105,11 @@ class Place(NamedTuple):
         """
         if not is_one_of_several():
             return values
+        static = self.size if isinstance(self.size, int) else None
         return tf.nest.map_structure(
-            lambda v: tf.slice(
-                v,
-                [self.before, *[0] * (v.shape.rank - 1)],
-                [self.size, *[-1] * (v.shape.rank - 1)],
+            lambda v: tf.ensure_shape(
+                v[self.before : self.before + self.size],
+                (static, *v.shape[1:]),
             ),
             values,
         )
