@@ -84,8 +84,7 @@ class ReplicasTest(parameterized.TestCase):
                 optimizer(),
                 loss() if callable(loss) else loss,
                 metrics=["mae"],
-                jit_compile=False,
-                **compiled,
+                **{"jit_compile": False} | compiled,
             )
         history = learner.fit(_episodes(), verbose=0, shuffle=False).history
         return learner, history
@@ -169,6 +168,11 @@ class ReplicasTest(parameterized.TestCase):
                 keras.optimizers.LossScaleOptimizer(_sgd()), reduction="mean"
             ),
         )
+
+    def test_xla_is_left_out_with_a_warning(self):
+        with self.assertLogs("absl", "WARNING") as logs:
+            self._check(_maml, _sgd, jit_compile=True)
+        self.assertIn("step of 2 replicas", logs.output[0])
 
     @parameterized.named_parameters(
         ("parts", {"gradient_parts": 2}),

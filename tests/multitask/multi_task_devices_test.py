@@ -33,6 +33,7 @@ class ReplicasTest(parameterized.TestCase):
         ("surgery", {}),
         ("parts", {"gradient_parts": 2}),
         ("curvature", {"measure_curvature": True}),
+        ("xla", {"jit_compile": True}),
         *(
             (name, {"weighting": name})
             for name in ("dwa", "famo", "gradnorm", "uncertainty")

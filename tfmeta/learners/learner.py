@@ -290,8 +290,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
                 `<name>_before_adaptation` and `<name>_with_other_support`.
             jit_compile: whether XLA compiles the steps. By default it does
                 where it is fast, under the `"vectorize"` mapping, with or
-                without a GPU, unless operations are to be deterministic or
-                there are several replicas.
+                without a GPU, unless operations are to be deterministic. Steps
+                of several replicas it never does.
             weighting: see `TaskTrainer`; it takes task i of each meta-batch for
                 the same task.
             num_tasks: number of tasks in a meta-batch, for weightings.

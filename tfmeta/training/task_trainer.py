@@ -5,9 +5,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from tfmeta import errors
-from tfmeta.gradients import task_gradients
+from tfmeta.gradients import replicas, task_gradients
 from tfmeta.optimizers import (
     descent,
     step_curvature,
@@ -141,6 +142,16 @@ class TaskTrainer:
             InputError: if `gradient_parts` is not positive, or above 1 where no
                 task gradients are made.
         """
+        if self.jit_compile and replicas.count() > 1:
+            # Keras gives the steps of all replicas to XLA as one, and XLA
+            # computes on one device: "Trying to access resource ... located in
+            # device ..." (tensorflow.org/xla/known_issues).
+            logging.warning(
+                "jit_compile: left out, for XLA cannot compile a step of %d "
+                "replicas",
+                replicas.count(),
+            )
+            self.jit_compile = False
         self.optimizer = task_gradient_optimizer.with_inner_loss_scale(
             self.optimizer
         )
