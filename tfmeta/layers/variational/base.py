@@ -10,20 +10,13 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers.variational import given_weights, posteriors
 from tfmeta.layers.variational import lazy_distributions as tfd
-from tfmeta.layers.variational import posteriors
 
 DEFAULT_POSTERIOR = posteriors.MeanFieldNormal()
 DEFAULT_PRIOR = posteriors.NormalPrior()
 DEFAULT_DIVERGENCE = posteriors.KLDivergence()
 DEFAULT_BIAS_POSTERIOR = posteriors.MeanFieldNormal(is_singular=True)
-
-
-class _Given:
-    """Posteriors or draws that someone else has made, by name."""
-
-    def __init__(self, weights: Mapping[str, Any]):
-        self.weights = weights
 
 
 class VariationalLayer(keras.Layer):
@@ -93,13 +86,28 @@ class VariationalLayer(keras.Layer):
         }
         self._distribution_variables: dict[str, keras.Variable] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._given: _Given | None = None
+        # What the network is given comes down to its layers, as `training`.
+        self._register_call_context_args("given")
+        self._used: Mapping[str, Any] = {}
 
-    def call(self, inputs, training=False):
-        """Returns `activation(inputs kernel + bias)`."""
+    def call(
+        self,
+        inputs,
+        training=False,
+        given: given_weights.GivenWeights | None = None,
+    ):
+        """Returns `activation(inputs kernel + bias)`.
+
+        Args:
+            inputs: as the kind of layer takes them.
+            training: whether to draw the weights, or to take their means.
+            given: posteriors or draws to take, whose divergences are not added
+                to the layer's losses.
+        """
+        weights = self._used if given is None else given.of(self)
         kernel_seed, bias_seed = self._seeds(training)
-        outputs = self._product(inputs, kernel_seed)
-        return self.activation(self._add_bias(outputs, bias_seed))
+        outputs = self._product(inputs, kernel_seed, weights)
+        return self.activation(self._add_bias(outputs, bias_seed, weights))
 
     def draw_weights(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Draws what the layer multiplies by and adds.
@@ -132,22 +140,26 @@ class VariationalLayer(keras.Layer):
 
     @contextlib.contextmanager
     def using(self, weights: Mapping[str, Any]) -> Iterator[None]:
-        """Makes calls take what is given and add no divergence.
-
-        So many calls can share what is made once.
-
-        Args:
-            weights: by name, a posterior that calls are to draw from, or a draw
-                of `draw_weights`.
-        """
-        self._given = _Given(weights)
+        """Makes calls take what is given, as their argument `given` does."""
+        self._used = weights
         try:
             yield
         finally:
-            self._given = None
+            self._used = {}
 
-    def _product(self, inputs: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
-        """Multiplies by a kernel drawn from `seed`, or by its mean."""
+    def _product(
+        self,
+        inputs: tf.Tensor,
+        seed: tf.Tensor | None,
+        given: Mapping[str, Any],
+    ) -> tf.Tensor:
+        """Multiplies by a kernel drawn from `seed`, or by its mean.
+
+        Args:
+            inputs: of the layer.
+            seed: `[2]`; None for the mean.
+            given: posteriors or draws to take, by the names of the weights.
+        """
         raise NotImplementedError("an estimator says how the kernel is drawn")
 
     def _multiply(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -241,23 +253,25 @@ class VariationalLayer(keras.Layer):
     def _split(seed: tf.Tensor) -> list[tf.Tensor]:
         return tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 2))
 
-    def _normal_kernel(self, dtype) -> tuple[tf.Tensor, tf.Tensor]:
+    def _normal_kernel(
+        self, dtype, given: Mapping[str, Any]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns means and scales of a normal kernel; adds its divergence."""
-        posterior = self._posterior("kernel")
+        is_given = "kernel" in given
+        posterior = given["kernel"] if is_given else self.posterior("kernel")
         normal = getattr(posterior, "distribution", posterior)
         if not isinstance(normal, tfd.Normal):
             raise errors.InputError(
                 f"kernel_posterior_fn: {type(self).__name__} needs independent "
                 f"tfd.Normal weights, got {normal.name!r}"
             )
-        self._add_divergence("kernel", posterior, None)
+        if not is_given:
+            self._add_divergence("kernel", posterior, None)
         return tf.cast(normal.loc, dtype), tf.cast(normal.scale, dtype)
 
     def _add_divergence(
         self, weight: str, posterior: tfd.Distribution, draw: tf.Tensor | None
     ) -> None:
-        if self._given is not None:
-            return
         divergence = self._divergence(weight, posterior, draw)
         if divergence is not None:
             self.add_loss(divergence)
@@ -271,25 +285,25 @@ class VariationalLayer(keras.Layer):
             return None
         return function(posterior, prior, draw)
 
-    def _weight(self, weight: str, seed: tf.Tensor | None) -> tf.Tensor:
+    def _weight(
+        self, weight: str, seed: tf.Tensor | None, given: Mapping[str, Any]
+    ) -> tf.Tensor:
         """Returns the weight of this call; adds its divergence."""
-        posterior = self._posterior(weight)
-        if isinstance(posterior, tf.Tensor):
-            return posterior
+        if weight in given:
+            if isinstance(given[weight], tf.Tensor):
+                return given[weight]
+            return self._draw(weight, given[weight], seed)
+        posterior = self.posterior(weight)
         draw = self._draw(weight, posterior, seed)
         self._add_divergence(weight, posterior, draw)
         return draw
 
-    def _posterior(self, weight: str) -> Any:
-        """Returns the posterior of this call, or a draw that it shares."""
-        if self._given is not None and weight in self._given.weights:
-            return self._given.weights[weight]
-        return self.posterior(weight)
-
-    def _add_bias(self, outputs: tf.Tensor, seed) -> tf.Tensor:
+    def _add_bias(
+        self, outputs: tf.Tensor, seed, given: Mapping[str, Any]
+    ) -> tf.Tensor:
         if "bias" not in self._shapes:
             return outputs
-        bias = self._weight("bias", seed)
+        bias = self._weight("bias", seed, given)
         return outputs + tf.cast(bias, outputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

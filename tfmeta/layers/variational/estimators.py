@@ -21,8 +21,8 @@ class Reparameterization(base.VariationalLayer):
             if weight in self._shapes
         }
 
-    def _product(self, inputs, seed):
-        kernel = self._weight("kernel", seed)
+    def _product(self, inputs, seed, given):
+        kernel = self._weight("kernel", seed, given)
         return self._multiply(inputs, tf.cast(kernel, inputs.dtype))
 
 
@@ -33,8 +33,8 @@ class LocalReparameterization(base.VariationalLayer):
     kernel's posterior is independent and normal.
     """
 
-    def _product(self, inputs, seed):
-        loc, scale = self._normal_kernel(inputs.dtype)
+    def _product(self, inputs, seed, given):
+        loc, scale = self._normal_kernel(inputs.dtype, given)
         mean = self._multiply(inputs, loc)
         if seed is None:
             return mean
@@ -53,8 +53,8 @@ class Flipout(base.VariationalLayer):
     kernel's posterior is independent and normal.
     """
 
-    def _product(self, inputs, seed):
-        loc, scale = self._normal_kernel(inputs.dtype)
+    def _product(self, inputs, seed, given):
+        loc, scale = self._normal_kernel(inputs.dtype, given)
         mean = self._multiply(inputs, loc)
         if seed is None:
             return mean
