@@ -10,6 +10,7 @@ from absl.testing import absltest, parameterized
 from tests.optimizers import cases, task_matrices
 from tfmeta import errors
 from tfmeta.optimizers import (
+    aggregators,
     gradvac,
     linear_scalarization,
     pcgrad,
@@ -164,6 +165,39 @@ class UpdateTest(parameterized.TestCase):
         other.build(cases.variables())
         self.assertTrue(np.any(other.weigh(gramian) != first))
 
+    @parameterized.parameters(*aggregators.AGGREGATORS)
+    def test_weighs_without_an_inner_optimizer(self, name):
+        matrix, _ = cases.gradients(tasks=6)
+        gramian = tf.constant(matrix @ matrix.T)
+        build = aggregators.AGGREGATORS[name]
+        alone = build(None, reduction="mean")
+        alone.build([])
+        other = build(keras.optimizers.SGD(1.0), reduction="mean")
+        other.build(cases.variables())
+        for step in range(2):
+            other.iterations.assign(step)
+            # It counts the steps by itself.
+            self.assertEqual(int(alone.iterations), step)
+            np.testing.assert_array_equal(
+                alone.weigh(gramian), other.weigh(gramian)
+            )
+        np.testing.assert_array_equal(alone.last_gramian, other.last_gramian)
+        self.assertLen(alone.variables, len(other._variables) + 1)
+
+    def test_restores_without_an_inner_optimizer(self):
+        matrix, _ = cases.gradients(tasks=6)
+        gramian = tf.constant(matrix @ matrix.T)
+        first = aggregators.AGGREGATORS["gradvac"](None)
+        first.build([])
+        first.weigh(gramian)
+        second = aggregators.AGGREGATORS["gradvac"](None, num_tasks=6)
+        second.build([])
+        for ours, theirs in zip(first.variables, second.variables, strict=True):
+            theirs.assign(ours)
+        np.testing.assert_array_equal(
+            first.weigh(gramian), second.weigh(gramian)
+        )
+
 
 class BadInputTest(parameterized.TestCase):
     @parameterized.product(graph=(False, True), named=(False, True))
@@ -227,6 +261,13 @@ class BadInputTest(parameterized.TestCase):
     def test_refuses_an_inner_optimizer(self, inner, message):
         with self.assertRaisesRegex(errors.InputError, message):
             pcgrad.PCGrad(inner())
+
+    def test_refuses_a_step_without_an_inner_optimizer(self):
+        optimizer = pcgrad.PCGrad(None)
+        with self.assertRaisesRegex(errors.InputError, "PCGrad.None. only"):
+            optimizer.apply_task_gradients(
+                cases.gradients()[1], cases.variables()
+            )
 
     def test_refuses_an_unknown_reduction(self):
         with self.assertRaisesRegex(errors.InputError, "'max'.*sum, mean"):

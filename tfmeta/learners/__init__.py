@@ -1,5 +1,6 @@
 """Meta-learners: Keras models whose examples are tasks."""
 
+from tfmeta.learners.adaptation import Adaptation
 from tfmeta.learners.cnp import CNP
 from tfmeta.learners.laplace import LaplacePosterior
 from tfmeta.learners.learner import Learner, QueryPredictions
@@ -13,6 +14,7 @@ __all__ = [
     "LLAMA",
     "MAML",
     "VERSA",
+    "Adaptation",
     "HeadPosterior",
     "LaplacePosterior",
     "Learner",
