@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.layers.variational import estimators
+from tfmeta.layers.variational import estimators, given_weights
 
 POSTERIOR_DRAWS = ("task", "meta_batch", "call")
 
@@ -41,10 +41,25 @@ class Pass(NamedTuple):
     Attributes:
         training: whether stochastic layers draw (True) or are silent (False).
         seeds: of the task's calls, or None where nothing is drawn.
+        given: posteriors and draws that layers are to take, or None.
     """
 
     training: bool
     seeds: Seeds | None = None
+    given: given_weights.GivenWeights | None = None
+
+
+class _Call(keras.Layer):
+    """Calls a model, and passes on to its layers what they are given."""
+
+    def __init__(self, model: keras.Model):
+        # The model casts its inputs.
+        super().__init__(autocast=False)
+        self._model = model
+        self._register_call_context_args("given")
+
+    def call(self, inputs, training=False):
+        return self._model.call(inputs, training=training)
 
 
 class FunctionalNetwork:
@@ -63,6 +78,7 @@ class FunctionalNetwork:
 
     def __init__(self, network: keras.Model, part: keras.Model | None = None):
         self._model = network if part is None else part
+        self._call = _Call(self._model)
         self._weight_indices = _positions(
             self._model.trainable_variables, network.trainable_variables
         )
@@ -93,7 +109,7 @@ class FunctionalNetwork:
 
         Args:
             weights: values for the network's trainable variables; None for
-                those whose posterior is given, see `WeightPosteriors.using`.
+                those whose posterior `run` gives.
             inputs: `[batch, ...]`; a list where the model has several.
             run: how to run it.
             call: which of the task's calls this is, for `run.seeds`.
@@ -117,20 +133,20 @@ class FunctionalNetwork:
                     state[index] = tf.cast(
                         seeds[row, number], state[index].dtype
                     )
-        outputs, _, losses = self._model.stateless_call(
-            [
-                variable if weights[index] is None else weights[index]
-                for variable, index in zip(
-                    self._model.trainable_variables,
-                    self._weight_indices,
-                    strict=True,
-                )
-            ],
-            state,
-            inputs,
-            training=run.training,
-            return_losses=True,
-        )
+        values = [
+            (variable, weights[index])
+            for variable, index in zip(
+                self._model.trainable_variables,
+                self._weight_indices,
+                strict=True,
+            )
+            if weights[index] is not None
+        ]
+        values += zip(self._model.non_trainable_variables, state, strict=True)
+        # As `stateless_call`, which takes no argument for layers within.
+        with keras.StatelessScope(values, collect_losses=True):
+            outputs = self._call(inputs, training=run.training, given=run.given)
+            losses = self._model.losses
         return tf.nest.map_structure(
             lambda output: tf.cast(output, self._dtype), outputs
         ), [tf.cast(loss, self._dtype) for loss in losses]

@@ -1,13 +1,12 @@
 """The posteriors over a network's weights that all tasks share."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from tfmeta.layers.variational import base
+from tfmeta.layers.variational import base, given_weights
 
 
 class SharedWeights(NamedTuple):
@@ -107,17 +106,15 @@ class WeightPosteriors:
             ]
         return tf.add_n([tf.zeros((), weights[0].dtype), *divergences])
 
-    @contextlib.contextmanager
-    def using(self, shared: SharedWeights) -> Iterator[list[tf.Tensor | None]]:
-        """Makes calls use what is shared, and add no divergence of it.
+    def values(self, shared: SharedWeights) -> list[tf.Tensor | None]:
+        """Returns the values of the variables; None where calls read none."""
+        return [shared.plain.get(i) for i in range(len(self._variables))]
 
-        Yields:
-            The values of the variables; None where calls read none.
-        """
-        with contextlib.ExitStack() as stack:
-            for layer, own in zip(self._layers, shared.posteriors, strict=True):
-                stack.enter_context(layer.using(own))
-            yield [shared.plain.get(i) for i in range(len(self._variables))]
+    def given(self, shared: SharedWeights) -> given_weights.GivenWeights:
+        """Returns what makes calls use what is shared."""
+        return given_weights.GivenWeights(
+            dict(zip(self._layers, shared.posteriors, strict=True))
+        )
 
     def _with_seeds(self, seed: tf.Tensor):
         count = len(self._layers)

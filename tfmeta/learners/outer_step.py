@@ -87,17 +87,15 @@ class OuterLoss:
     ) -> tuple[tf.Tensor, TaskOutputs]:
         """Returns one task's loss, and what to report of it."""
         support_x, support_y, query_x, query_y = task.episode
-        run = functional_network.Pass(training=True, seeds=task.seeds)
-        with self.posteriors().using(shared) as weights:
-            state = self.learner.adapted_state(
-                weights, support_x, support_y, run
-            )
-            predictions, layer_losses = self.learner.query_predictions(
-                state, query_x, run
-            )
-            own_losses = self.learner.adaptation_losses(
-                state, support_x, support_y, run
-            )
+        weights, run = self._weights_and_pass(shared, task)
+        state = self.learner.adapted_state(weights, support_x, support_y, run)
+        predictions, layer_losses = self.learner.query_predictions(
+            state, query_x, run
+        )
+        own_losses = self.learner.adaptation_losses(
+            state, support_x, support_y, run
+        )
+        run.given.check_reached(self.learner.network)
         query_loss = self.loss(query_y, predictions)
         regularization = tf.add_n(
             [tf.zeros_like(query_loss), *layer_losses, *own_losses]
@@ -186,12 +184,20 @@ class OuterLoss:
         self, shared: weight_posteriors.SharedWeights, task: OuterTask
     ) -> tf.Tensor:
         """Predicts a task's queries before adaptation, as in training."""
-        run = functional_network.Pass(training=True, seeds=task.seeds)
-        with self.posteriors().using(shared) as weights:
-            predictions, _ = self.learner.query_predictions(
-                self.learner.initial_state(weights), task.episode.query_x, run
-            )
+        weights, run = self._weights_and_pass(shared, task)
+        predictions, _ = self.learner.query_predictions(
+            self.learner.initial_state(weights), task.episode.query_x, run
+        )
         return predictions
+
+    def _weights_and_pass(
+        self, shared: weight_posteriors.SharedWeights, task: OuterTask
+    ) -> tuple[list[tf.Tensor | None], functional_network.Pass]:
+        """Returns the weights of a task's calls, and how to make these."""
+        posteriors = self.posteriors()
+        return posteriors.values(shared), functional_network.Pass(
+            training=True, seeds=task.seeds, given=posteriors.given(shared)
+        )
 
     def _map(self, function, tasks: OuterTask, output_dtypes):
         return task_mapping.map_tasks(

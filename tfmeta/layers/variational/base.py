@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -88,7 +87,6 @@ class VariationalLayer(keras.Layer):
         self._shapes: dict[str, tuple[int, ...]] = {}
         # What the network is given comes down to its layers, as `training`.
         self._register_call_context_args("given")
-        self._used: Mapping[str, Any] = {}
 
     def call(
         self,
@@ -104,7 +102,7 @@ class VariationalLayer(keras.Layer):
             given: posteriors or draws to take, whose divergences are not added
                 to the layer's losses.
         """
-        weights = self._used if given is None else given.of(self)
+        weights = {} if given is None else given.of(self)
         kernel_seed, bias_seed = self._seeds(training)
         outputs = self._product(inputs, kernel_seed, weights)
         return self.activation(self._add_bias(outputs, bias_seed, weights))
@@ -137,15 +135,6 @@ class VariationalLayer(keras.Layer):
             for weight in self._shapes
         )
         return [value for value in divergences if value is not None]
-
-    @contextlib.contextmanager
-    def using(self, weights: Mapping[str, Any]) -> Iterator[None]:
-        """Makes calls take what is given, as their argument `given` does."""
-        self._used = weights
-        try:
-            yield
-        finally:
-            self._used = {}
 
     def _product(
         self,
