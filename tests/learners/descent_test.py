@@ -129,7 +129,9 @@ class DescentTest(parameterized.TestCase):
         moves = episodes[2] @ kernel + bias
         expected = 2 * np.mean(moves**2)
         self.assertGreater(expected, 1e-4)
-        curvature, sharpness = learner.last_curvature.numpy()
+        curvature, sharpness = tf.convert_to_tensor(
+            learner.last_curvature
+        ).numpy()
         np.testing.assert_allclose(curvature, expected, rtol=1e-2)
         square = np.sum(kernel**2) + np.sum(bias**2)
         np.testing.assert_allclose(sharpness, expected / square, rtol=1e-2)

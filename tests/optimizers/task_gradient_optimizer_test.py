@@ -187,10 +187,10 @@ class UpdateTest(parameterized.TestCase):
     def test_restores_without_an_inner_optimizer(self):
         matrix, _ = cases.gradients(tasks=6)
         gramian = tf.constant(matrix @ matrix.T)
-        first = aggregators.AGGREGATORS["gradvac"](None)
+        first = gradvac.GradVac(None)
         first.build([])
         first.weigh(gramian)
-        second = aggregators.AGGREGATORS["gradvac"](None, num_tasks=6)
+        second = gradvac.GradVac(None, num_tasks=6)
         second.build([])
         for ours, theirs in zip(first.variables, second.variables, strict=True):
             theirs.assign(ours)

@@ -117,6 +117,9 @@ class FunctionalNetwork:
         Returns:
             Predictions `[batch, ...]` in the weights' dtype, a list where the
             model has several outputs; and the losses that its layers added.
+
+        Raises:
+            InputError: see `GivenWeights.check_reached`.
         """
         state = [
             tf.convert_to_tensor(variable)
@@ -147,6 +150,8 @@ class FunctionalNetwork:
         with keras.StatelessScope(values, collect_losses=True):
             outputs = self._call(inputs, training=run.training, given=run.given)
             losses = self._model.losses
+        if run.given is not None:
+            run.given.check_reached(self._model)
         return tf.nest.map_structure(
             lambda output: tf.cast(output, self._dtype), outputs
         ), [tf.cast(loss, self._dtype) for loss in losses]

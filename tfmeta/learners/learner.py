@@ -14,6 +14,7 @@ from tfmeta.gradients import mapped, replicas, task_mapping
 from tfmeta.learners import (
     adaptation,
     episode_checks,
+    outer_loss,
     outer_step,
     query_metrics,
 )
@@ -481,8 +482,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """Returns what `fit` or `evaluate` got of a data set, if it fits."""
         return episode_checks.check_meta_batch(data, self._example_shape)
 
-    def _outer_loss(self) -> outer_step.OuterLoss:
-        return outer_step.OuterLoss(
+    def _outer_loss(self) -> outer_loss.OuterLoss:
+        return outer_loss.OuterLoss(
             self,
             self._loss,
             self._network_variables(),

@@ -212,17 +212,16 @@ def _update(
         The products `[T, T]` of the shared gradients, where the step needs them
         outside of the optimizer.
     """
-    in_parts = descent.gradient_parts > 1
     own = factors.own(tasks)
-    gradients = None
+    in_parts = descent.gradient_parts > 1
+    gradients = products = None
     if in_parts:
         gradients = tasks.differentiate_unshared(own, factors.common)
     elif descent.makes_task_gradients:
         gradients = tasks.differentiate_tasks(own, factors.common)
-    products = None
-    if in_parts or descent.needs_norms:
+    if gradients is not None and (in_parts or descent.needs_norms):
         products = _gramian(tasks, own, gradients, descent)
-    if not descent.does_surgery:
+    if gradients is None or not descent.does_surgery:
         _apply_total(
             descent.optimizer,
             tasks.differentiate_total(own, factors.common)

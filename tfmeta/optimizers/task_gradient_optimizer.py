@@ -71,7 +71,7 @@ class TaskGradientOptimizer(keras.optimizers.Optimizer, abc.ABC):
                 f"reduction={reduction!r} is unknown: expected one of "
                 f"{', '.join(REDUCTIONS)}"
             )
-        self.inner_optimizer = (
+        self.inner_optimizer: Any = (
             None
             if inner_optimizer is None
             else inner_optimizer_lib.check(inner_optimizer)

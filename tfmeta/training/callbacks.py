@@ -107,5 +107,5 @@ class StopOnNaN(keras.callbacks.Callback):
         squares = np.diagonal(optimizer.last_gramian.numpy())
         bad = np.flatnonzero(~np.isfinite(squares))
         if isinstance(self.model, NamesTasks):
-            return [self.model.task_names[task] for task in bad]
+            return [self.model.task_names[int(task)] for task in bad]
         return [int(task) for task in bad]

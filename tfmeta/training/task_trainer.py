@@ -1,7 +1,7 @@
 """What Keras' trainer lacks for models that make one gradient for each task."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -19,8 +19,14 @@ from tfmeta.weightings import weighting as weighting_lib
 
 NOT_COMPILED = "the model has no loss: call compile(loss=...) first"
 
+if TYPE_CHECKING:
+    # It comes after this one among a subclass' bases.
+    from keras import Model as _Model
+else:
+    _Model = object
 
-class TaskTrainer:
+
+class TaskTrainer(_Model):
     """A base, before `keras.Model`, of models whose steps are descents.
 
     A subclass calls `_compile_descent` in `compile` and `_descend` in
@@ -44,6 +50,7 @@ class TaskTrainer:
     """
 
     optimizer: keras.optimizers.Optimizer
+    jit_compile: bool
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

@@ -1,16 +1,11 @@
 """Posteriors and draws that are made once and taken by many calls."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from tfmeta import errors
-
-if TYPE_CHECKING:
-    from tfmeta.layers.variational import base
 
 
 class GivenWeights:
@@ -23,18 +18,16 @@ class GivenWeights:
     the tensors of a dict.
 
     Args:
-        of_layers: for each layer, by the names of its weights, a posterior to
-            draw from, or a draw of `draw_weights`. What is not in it a layer
-            makes itself.
+        of_layers: for each variational layer, by the names of its weights, a
+            posterior to draw from, or a draw of `draw_weights`. What is not in
+            it a layer makes itself.
     """
 
-    def __init__(
-        self, of_layers: Mapping[base.VariationalLayer, Mapping[str, Any]]
-    ):
+    def __init__(self, of_layers: Mapping[keras.Layer, Mapping[str, Any]]):
         self._of_layers = dict(of_layers)
         self._reached: set[int] = set()
 
-    def of(self, layer: base.VariationalLayer) -> Mapping[str, Any]:
+    def of(self, layer: keras.Layer) -> Mapping[str, Any]:
         """Returns what a layer is given, by the names of its weights."""
         self._reached.add(id(layer))
         return self._of_layers.get(layer, {})
