@@ -53,8 +53,9 @@ class _Call(keras.Layer):
     """Calls a model, and passes on to its layers what they are given."""
 
     def __init__(self, model: keras.Model):
-        # The model casts its inputs.
-        super().__init__(autocast=False)
+        # The model casts its inputs; the default name is none that TensorFlow
+        # takes.
+        super().__init__(autocast=False, name="given_to_layers")
         self._model = model
         self._register_call_context_args("given")
 
