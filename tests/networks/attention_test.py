@@ -88,7 +88,7 @@ class MTANTest(absltest.TestCase):
 
     def test_trains_and_saves(self):
         model = _network()
-        model.compile("adam", dict.fromkeys(model.output, "mse"))
+        model.compile("sgd", dict.fromkeys(model.output, "mse"))
         targets = np.ones((5, 2, 3, 3), np.float32)
         model.fit(_images(), dict.fromkeys(model.output, targets), verbose=0)
         path = self.create_tempdir().full_path + "/model.keras"

@@ -147,6 +147,8 @@ class TaskNetworksTest(parameterized.TestCase):
             keras.optimizers.Adam(0.01),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
+        # A step that makes the optimizer's variables is traced twice.
+        joint.optimizer.build(joint.trainable_variables)
         history = joint.fit(
             dict.fromkeys(_TASKS, x), labels, batch_size=16, epochs=8, verbose=0
         ).history["loss"]

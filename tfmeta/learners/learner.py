@@ -19,7 +19,7 @@ from tfmeta.learners import (
     query_metrics,
 )
 from tfmeta.regularizers import task_regularizer as task_regularizer_lib
-from tfmeta.training import task_trainer
+from tfmeta.training import metric_state, task_trainer
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
@@ -347,24 +347,17 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             "num_tasks": self.weighting.num_tasks
         }
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras builds model and metrics here, before replicas
-        # run, but takes an episode for (x, y, sample_weight)
-        # (TensorFlowTrainer, Keras 3.15). A learner is built when it is made.
-        del iterator, data_batch
-        if self._distribute_strategy is None:
+    def _build_metrics(self, batch):
+        if not isinstance(batch, tuple) or len(batch) != 4:
             return
+        *_, query_y = batch
         predictions = keras.KerasTensor(
             (None, None, *self.network.outputs[0].shape[1:]),
             self.weight_dtype.name,
         )
-        query_y = predictions
-        if self.takes_class_labels:
-            query_y = keras.KerasTensor((None, None), "int32")
-        with self.distribute_strategy.scope():
-            query_metrics.build(self, query_y, predictions)
-            for metrics in self._secondary_metrics.values():
-                metrics.build(query_y, predictions)
+        metric_state.build(self, query_y, predictions)
+        for metrics in self._secondary_metrics.values():
+            metrics.build(query_y, predictions)
 
     def train_step(self, data):
         """Makes one outer step from a meta-batch of episodes."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from tfmeta.training import metric_state
+
 
 class QueryMetrics:
     """Metrics under a suffix, e.g. `accuracy_before_adaptation`.
@@ -23,8 +25,8 @@ class QueryMetrics:
         self._model.compile(metrics=[_copy(metric) for metric in metrics])
 
     def build(self, y, predictions) -> None:
-        """Makes the metrics' state, see `build`."""
-        build(self._model, y, predictions)
+        """Makes the metrics' state, see `metric_state.build`."""
+        metric_state.build(self._model, y, predictions)
 
     def update(self, y, predictions) -> dict:
         """Adds a batch and returns the results so far, by suffixed name."""
@@ -38,20 +40,6 @@ class QueryMetrics:
     def reset(self) -> None:
         """Forgets all batches."""
         self._model.reset_metrics()
-
-
-def build(model: keras.Model, y, predictions) -> None:
-    """Makes the state of a model's compiled metrics, if it has some.
-
-    Args:
-        model: a compiled model.
-        y: labels `[tasks, queries, ...]`, or their symbolic tensor.
-        predictions: `[tasks, queries, ...]`, likewise.
-    """
-    # Keras has no public way to do it without a batch of data.
-    metrics = model._compile_metrics
-    if metrics is not None and not metrics.built:
-        metrics.build(y, predictions)
 
 
 def _copy(metric):

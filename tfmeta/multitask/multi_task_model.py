@@ -9,7 +9,7 @@ from tfmeta import errors
 from tfmeta.gradients import recorded, replicas
 from tfmeta.layers.sharing import loss_learners
 from tfmeta.multitask import task_losses
-from tfmeta.training import task_trainer
+from tfmeta.training import metric_state, task_trainer
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -137,6 +137,11 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
             ),
         }
 
+    def _build_metrics(self, batch):
+        _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if _paths(y) == _paths(self.output):
+            metric_state.build(self, y, self.output)
+
     def train_step(self, data):
         """Makes one step from a batch."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -232,3 +237,7 @@ class _Losses(NamedTuple):
 
     plain: list[tf.Tensor]
     weighted: list[tf.Tensor]
+
+
+def _paths(nested) -> list:
+    return [path for path, _ in keras.tree.flatten_with_path(nested)]

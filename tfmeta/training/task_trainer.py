@@ -14,6 +14,7 @@ from tfmeta.optimizers import (
     step_curvature,
     task_gradient_optimizer,
 )
+from tfmeta.training import metric_state
 from tfmeta.weightings import by_name, equal
 from tfmeta.weightings import weighting as weighting_lib
 
@@ -124,6 +125,28 @@ class TaskTrainer(_Model):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras calls this before it traces a step. Its own does nothing without
+        # a strategy, and draws a batch under one (TensorFlowTrainer, Keras
+        # 3.15).
+        if metric_state.is_built(self):
+            return
+        if iterator is not None:
+            data_batch = iterator.data_adapter.get_tf_dataset().element_spec
+        batch = metric_state.describe(data_batch)
+        if batch is not None:
+            with self.distribute_strategy.scope():
+                self._build_metrics(batch)
+
+    def _build_metrics(self, batch: Any) -> None:
+        """Makes the metrics' state, so that a step makes no variables.
+
+        Args:
+            batch: of `metric_state.describe`; one that does not fit the model
+                is left to the step, which says why.
+        """
+        raise NotImplementedError
 
     def _compile_descent(
         self,
