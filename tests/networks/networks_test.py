@@ -52,11 +52,11 @@ class NetworksTest(absltest.TestCase):
             (keras.layers.GRUCell(5), 5),
             (layers.MemoryAugmentedCell(5, slots=8, width=3, heads=2), 5 + 6),
         ):
-            found = networks.recurrent_networks(encoder, cell, 7)
-            self.assertIs(found.encoder, encoder)
-            self.assertIs(found.cell, cell)
-            self.assertEqual(found.decoder.input_shape, (None, outputs))
-            self.assertEqual(found.decoder.count_params(), (outputs + 1) * 7)
+            joined = networks.recurrent_networks(encoder, cell, 7)
+            self.assertIs(joined.encoder, encoder)
+            self.assertIs(joined.cell, cell)
+            self.assertEqual(joined.decoder.input_shape, (None, outputs))
+            self.assertEqual(joined.decoder.count_params(), (outputs + 1) * 7)
 
 
 if __name__ == "__main__":

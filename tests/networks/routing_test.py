@@ -116,9 +116,9 @@ class RoutingNetworksTest(absltest.TestCase):
         joint.save(path)
         loaded = keras.models.load_model(path)
         self.assertLen(loaded.trainable_variables, 4 + 4)
-        again = loaded.get_layer("router")
-        self.assertEqual(again.get_config(), router.get_config())
-        np.testing.assert_array_equal(again.policies, router.policies)
+        loaded_router = loaded.get_layer("router")
+        self.assertEqual(loaded_router.get_config(), router.get_config())
+        np.testing.assert_array_equal(loaded_router.policies, router.policies)
         given = {"a": _inputs(), "b": _inputs(3)}
         for training in (False, True):
             for one, other in zip(

@@ -41,7 +41,7 @@ class FormulaTest(parameterized.TestCase):
         )
 
     def test_both_share_out_no_more_than_delta(self):
-        """What each gives its n + 1 bounds, told from the bound itself."""
+        """The shares of delta of the n + 1 bounds, computed from the bound."""
         tasks, points, delta, kl = 7, 30, 0.05, 2.5
         arguments = np.zeros(tasks), kl
         bound = pac_bayes.meta_generalization_bound(

@@ -54,10 +54,10 @@ class SampleSinusoidsTest(parameterized.TestCase):
         self.assertBetween(places.min(), -5, -4.9)
         self.assertBetween(places.max(), 4.9, 5)
         self.assertAlmostEqual(places.var(), 100 / 12, delta=0.3)
-        # Support and query have places of their own.
+        # Support and query have different places.
         self.assertGreater(len(np.unique(places)), 0.99 * places.size)
 
-    def test_in_training_an_id_tells_the_amplitude(self):
+    def test_in_training_an_id_determines_the_amplitude(self):
         drawn = take(300, shots=1, queries=200)
         expected = np.linspace(0.1, 4, 20)[ids_of(drawn.query_x)[:, 0]]
         np.testing.assert_allclose(amplitudes_of(drawn), expected, atol=0.05)
@@ -71,7 +71,7 @@ class SampleSinusoidsTest(parameterized.TestCase):
             correlations = np.corrcoef(of_points) - np.eye(4)
             np.testing.assert_allclose(correlations, 0, atol=0.25)
 
-    def test_at_test_an_id_tells_nothing(self):
+    def test_at_test_ids_are_independent_of_amplitudes(self):
         drawn = take(2000, shots=1, queries=50, informative_ids=False)
         amplitudes = amplitudes_of(drawn)
         self.assertBetween(amplitudes.min(), 0, 0.2)

@@ -1,4 +1,4 @@
-"""Networks of the papers, as builders of Keras models."""
+"""Builders of the networks of the papers, as Keras models."""
 
 from tfmeta.networks.amortization import amortized_head
 from tfmeta.networks.attention import mtan

@@ -14,11 +14,12 @@ def amortized_head(
     hidden: Sequence[int] = (256, 256),
     initial_scale: float = 0.05,
 ) -> keras.Model:
-    """Builds a network from a class's features to a posterior over its head.
+    """Builds a network that maps a class to a posterior over its head.
 
-    Two multi-layer perceptrons with ELU, as in the authors' code: one to the
-    mean, one to the logarithm of the variance. Both see the mean of the
-    features of a class's support examples, and no other class.
+    It is two multi-layer perceptrons with ELU, as in the authors' code: one
+    gives the mean, the other the logarithm of the variance. Both read the mean
+    of the features of the class's support examples, and nothing of other
+    classes.
 
     Layers are named `mean_hidden{1, 2, ...}`, `mean_head`,
     `log_variance_hidden{1, 2, ...}` and `log_variance_head`.
@@ -26,9 +27,8 @@ def amortized_head(
     Args:
         features: of an example, as an encoder gives them.
         hidden: units of each hidden layer.
-        initial_scale: standard deviation of the weights, about that at the
-            start. The authors' is 1, with which logits are mostly noise at
-            first.
+        initial_scale: about the standard deviation of the weights at the start.
+            The authors' is 1, with which logits are mostly noise at first.
 
     Returns:
         A built Keras model, as `tfmeta.learners.VERSA` takes it: `[classes,

@@ -19,20 +19,20 @@ def mtan(
 ) -> keras.Model:
     """Builds a shared encoder with attention modules for each task.
 
-    Liu, Johns & Davison (2019), section 3. Each stage of the encoder is some
-    convolutions of 3x3 with batch normalization and ReLU, then max pooling by
-    2. Beside it each task has a `TaskAttention`, whose masked features pass
-    through one more convolution, which the tasks share, and the pooling; the
-    last stage's are what the task's head takes. As in the authors' code, that
-    convolution has the channels of the next stage. The paper's decoder is up to
-    the heads.
+    Liu, Johns & Davison (2019), section 3. A stage of the encoder is a number
+    of convolutions of 3x3 with batch normalization and ReLU, then max pooling
+    by 2. In each stage each task has a `TaskAttention`. Its masked features
+    pass through one more convolution, which the tasks share, and the pooling;
+    those of the last stage are the input of the task's head. As in the authors'
+    code, that convolution has the channels of the next stage. The paper's
+    decoder is left to the heads.
 
     Attention layers are named `{task}_attention{1, 2, ...}`.
 
     Args:
-        heads: for each task's name what makes its output of its features,
-            `[batch, height / 2^stages, width / 2^stages, channels]`: a layer,
-            a model or a function of Keras tensors.
+        heads: for each task's name a layer, a model or a function of Keras
+            tensors, from the task's features `[batch, height / 2^stages, width
+            / 2^stages, channels]` to its output.
         input_shape: `(height, width, channels)` of an image.
         stages: for each stage its channels and number of convolutions.
 
@@ -77,7 +77,7 @@ def mtan(
 
 
 def _convolution(filters: int, name: str) -> Callable:
-    """Returns layers to apply: once, or to each task in turn."""
+    """Returns layers as one function, which can be called several times."""
     convolution = keras.layers.Conv2D(filters, 3, padding="same", name=name)
     normalization = keras.layers.BatchNormalization(name=f"{name}_norm")
     activation = keras.layers.ReLU(name=f"{name}_relu")

@@ -1,10 +1,11 @@
-"""The networks of multi-task CIFAR-100, in all the ways that they share."""
+"""The networks of multi-task CIFAR-100, with all ways of sharing."""
 
 from collections.abc import Sequence
 
 import keras
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.normalization import task_normalization
 from tfmeta.layers.sharing import cross_stitch, routers
 from tfmeta.networks import routing, sharing
@@ -24,24 +25,25 @@ def task_networks(
 ) -> dict[str, keras.Model]:
     """Builds classifiers as Yu et al. (2020) and Rosenbaum et al. (2018) do.
 
-    Three convolutions of 3x3 with 160 filters and two fully connected layers of
-    320 units, then the logits. Each convolution is followed by ReLU and max
-    pooling by 2, and the features by one normalization, as in the code that the
-    papers cite. There it is by batch; here it is by example
-    (`TaskLayerNormalization`), for a batch holds one task, whose statistics are
-    not those of the mixture of tasks which inference would use.
+    A network is three convolutions of 3x3 with 160 filters and two fully
+    connected layers of 320 units, then the logits. Each convolution is followed
+    by ReLU and max pooling by 2, and the last of them by a normalization, as in
+    the code that the papers cite. There batches are normalized; here it is
+    examples (`TaskLayerNormalization`), for a training batch is of one task,
+    and its statistics are not those of the mixture of tasks that batch
+    normalization would use at inference.
 
-    The variants share
+    The variants differ in what the tasks share:
 
-    - `independent`: nothing;
-    - `one_fc`: all but the last layer, which is the task's own;
-    - `all_fc`: the convolutions; the fully connected layers are the task's own;
-    - `cross_stitch`: the convolutions. Of the fully connected layers each task
-      has a column, and `CrossStitch` units after each mix the columns (Misra et
-      al. 2016). A task's batch passes through the columns of all tasks, so the
-      cost of a step grows as the square of their number;
-    - `routing`: the convolutions and k blocks of each fully connected layer,
-      the last included, of which a router chooses (`routing_networks`).
+    - `independent`: nothing.
+    - `one_fc`: all layers but the last.
+    - `all_fc`: the convolutions, not the fully connected layers.
+    - `cross_stitch`: the convolutions. Each task has a column of fully
+      connected layers, and a `CrossStitch` unit after each layer mixes the
+      columns (Misra et al. 2016). A task's batch passes through the columns of
+      all tasks, so the cost of a step grows as the square of their number.
+    - `routing`: the convolutions, and k blocks of each fully connected layer,
+      the last included, among which a router chooses (`routing_networks`).
 
     Args:
         variant: one of those.
@@ -50,26 +52,22 @@ def task_networks(
         input_shape: `(height, width, channels)` of an image, 8 pixels or more.
         filters: of each convolution.
         units: of each hidden fully connected layer.
-        router: for `routing`, the agents, with `depth = len(units) + 1`; by
-            default with as many blocks as tasks, as in the paper.
+        router: for `routing` only: the agents, with `depth = len(units) + 1`.
+            By default there are as many blocks as tasks, as in the paper.
 
     Returns:
-        For each task a Keras model, images `[batch, *input_shape]` of this
-        task to logits `[batch, classes]`. They share layers, so one trains
-        them together; `join_tasks` makes them one model.
+        For each task a Keras model, from images `[batch, *input_shape]` of this
+        task to logits `[batch, classes]`. They share layers and are trained
+        together; `join_tasks` makes one model of them.
 
     Raises:
         InputError: if the variant is unknown, there are no tasks or two of one
             name, or `router` is given for another variant or other tasks.
     """
-    tasks = list(tasks)
+    tasks = arguments.check_task_names(tasks)
     if variant not in VARIANTS:
         raise errors.InputError(
             f"variant={variant!r}: expected one of {', '.join(VARIANTS)}"
-        )
-    if not tasks or len(set(tasks)) < len(tasks):
-        raise errors.InputError(
-            f"tasks={tasks}: expected one or more different names"
         )
     if router is not None and (variant != "routing" or router.tasks != tasks):
         raise errors.InputError(

@@ -7,7 +7,7 @@ import keras
 
 from tfmeta.layers.normalization import task_normalization
 
-# Without the bias, which the normalization would cancel.
+# Without a bias, for the normalization would cancel it.
 _CONVOLUTION = functools.partial(keras.layers.Conv2D, use_bias=False)
 
 
@@ -32,14 +32,14 @@ def conv4(
         input_shape: `(height, width, channels)` of an image.
         filters: channels of each block.
         convolution: constructor of the convolutions, called with `filters,
-            kernel_size, strides, padding, name`. A `functools.partial` of a
-            variational layer, without bias, makes the encoder a posterior
+            kernel_size, strides, padding, name`. With a `functools.partial` of
+            a variational layer, without bias, the encoder has a posterior
             q(theta).
         bottleneck: a layer between the encoder and the head, e.g.
             `tfmeta.layers.StochasticBottleneck`.
 
     Returns:
-        A built Keras model: images `[batch, *input_shape]` to logits
+        A built Keras model, from images `[batch, *input_shape]` to logits
         `[batch, ways]`.
     """
     inputs = keras.Input(tuple(input_shape), name="image")

@@ -10,9 +10,10 @@ class NeuralProcess(NamedTuple):
     """The networks of a neural process, as `tfmeta.learners.CNP` takes them.
 
     Attributes:
-        encoder: x to its features.
-        context: `[features of x, y]` to what one support example adds to r.
-        decoder: `[features of x, r]` to the prediction of y.
+        encoder: maps x to its features.
+        context: maps `[features of x, y]` of one support example to its part of
+            the representation r.
+        decoder: maps `[features of x, r]` to the prediction of y.
     """
 
     encoder: keras.Model
@@ -32,11 +33,12 @@ def neural_process(
 ) -> NeuralProcess:
     """Builds the context network and the decoder around an encoder.
 
-    The context network is a multi-layer perceptron of the features and y to r;
-    the decoder a linear layer of r to z, and a multi-layer perceptron of the
-    features and z to the prediction. The defaults are those of sinusoids, where
-    the encoder of MR-CNP has a hidden layer of 100 units and 5 features, and
-    plain CNP reads x itself (`keras.layers.Identity`). For pose prediction:
+    The context network is a multi-layer perceptron, from the features and y to
+    r. The decoder is a linear layer from r to z, and a multi-layer perceptron
+    from the features and z to the prediction. The defaults are those of
+    sinusoids, where the encoder of MR-CNP has a hidden layer of 100 units and 5
+    features, and plain CNP reads x itself (`keras.layers.Identity`). For pose
+    prediction:
 
     - CNP: `neural_process(pose_encoder(64), representation_size=100,
       latent_size=64, label_size=16)`;
@@ -48,7 +50,7 @@ def neural_process(
     `decoder_head`.
 
     Args:
-        encoder: a built Keras model, x to features `[batch, features]`.
+        encoder: a built Keras model, from x to features `[batch, features]`.
         output_size: features of a prediction and of y (ways, for classes).
         representation_size: of r.
         latent_size: of z.

@@ -22,11 +22,12 @@ def mlp(
         output_size: features of a prediction.
         hidden: units of each hidden layer.
         activation: activation of the hidden layers.
-        encoder: layers to put before them, such as variational ones that no
-            inner loop adapts (`MAML(..., adapted=["hidden*", "head"])`).
+        encoder: layers before the hidden ones, such as variational layers that
+            no inner loop adapts (`MAML(..., adapted=["hidden*", "head"])`).
 
     Returns:
-        A built Keras model: `[batch, input_size]` to `[batch, output_size]`.
+        A built Keras model, from `[batch, input_size]` to `[batch,
+        output_size]`.
     """
     inputs = keras.Input((input_size,), name="features")
     values = inputs

@@ -17,10 +17,10 @@ def pose_encoder(
     convolution: _LayerFactory = keras.layers.Conv2D,
     dense: _LayerFactory = keras.layers.Dense,
 ) -> keras.Model:
-    """Builds the encoder, which neural processes read images with.
+    """Builds the encoder with which neural processes read images.
 
-    Convolutions of 3x3 with stride 2, of 32, 48 and 64 channels and ReLU, with
-    max pooling by 2 before the last; then a linear layer.
+    It is three convolutions of 3x3 with stride 2, with 32, 48 and 64 channels
+    and ReLU, and max pooling by 2 before the last; then a linear layer.
 
     Layers are named `encoder_conv{1..3}`, `encoder_pool`, `encoder_flatten` and
     `encoder_code`.
@@ -29,13 +29,13 @@ def pose_encoder(
         code_size: features of the code.
         input_shape: `(height, width, channels)` of an image.
         convolution: constructor of the convolutions, called with `filters,
-            kernel_size, strides, padding, activation, name`. A
-            `functools.partial` of a variational layer makes the encoder a
+            kernel_size, strides, padding, activation, name`. With a
+            `functools.partial` of a variational layer the encoder has a
             posterior q(theta).
         dense: constructor of the linear layer, called with `units, name`.
 
     Returns:
-        A built Keras model: images `[batch, *input_shape]` to codes
+        A built Keras model, from images `[batch, *input_shape]` to codes
         `[batch, code_size]`.
 
     Raises:
@@ -56,13 +56,14 @@ def pose_regressor(
 ) -> keras.Model:
     """Builds the network that gradient-based learners adapt.
 
-    The encoder's code, by default of 196 features, is an image, of 14x14, for
-    four blocks of a 3x3 convolution, normalization over the task's batch and
-    ReLU; then the mean over all places and a linear head.
+    The code of the encoder, by default of 196 features, becomes an image, of
+    14x14. Four blocks follow, of a 3x3 convolution, normalization over the
+    task's batch and ReLU; then the mean over all places and a linear head.
 
-    To the names of `pose_encoder` come `encoder_image`, `block{1..4}_conv`,
-    `block{1..4}_norm`, `block{1..4}_relu`, `mean` and `head`. A learner that
-    leaves the encoder alone has `adapted=["block*", "head"]`.
+    Layers are named as in `pose_encoder`, then `encoder_image`,
+    `block{1..4}_conv`, `block{1..4}_norm`, `block{1..4}_relu`, `mean` and
+    `head`. A learner with `adapted=["block*", "head"]` does not adapt the
+    encoder.
 
     Args:
         input_shape: `(height, width, channels)` of an image.
@@ -73,7 +74,7 @@ def pose_regressor(
         dense: constructor of the encoder's linear layer.
 
     Returns:
-        A built Keras model: images `[batch, *input_shape]` to predictions
+        A built Keras model, from images `[batch, *input_shape]` to predictions
         `[batch, 1]`.
 
     Raises:
@@ -85,7 +86,7 @@ def pose_regressor(
         (code_side, code_side, 1), name="encoder_image"
     )(code)
     for block in range(1, 5):
-        # Without the bias, which the normalization would cancel.
+        # Without a bias, for the normalization would cancel it.
         hidden = keras.layers.Conv2D(
             filters,
             3,

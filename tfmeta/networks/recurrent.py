@@ -5,15 +5,16 @@ from typing import NamedTuple
 import keras
 
 from tfmeta import errors
+from tfmeta.layers.recurrent import cells
 
 
 class RecurrentNetworks(NamedTuple):
     """The networks that `tfmeta.learners.RecurrentLearner` takes.
 
     Attributes:
-        encoder: x to its features.
-        cell: what reads the features of x, and y.
-        decoder: the cell's output to the prediction of y.
+        encoder: maps x to its features.
+        cell: reads the features of x, and y.
+        decoder: maps the cell's output to the prediction of y.
     """
 
     encoder: keras.Model
@@ -24,14 +25,14 @@ class RecurrentNetworks(NamedTuple):
 def recurrent_networks(
     encoder: keras.Model, cell: keras.Layer, output_size: int = 1
 ) -> RecurrentNetworks:
-    """Builds a linear decoder behind an encoder and a recurrent cell.
+    """Joins an encoder, a recurrent cell and a linear decoder.
 
     With `keras.layers.LSTMCell(units)` these are the networks of Hochreiter et
     al. (2001), with `tfmeta.layers.MemoryAugmentedCell(units)` those of Santoro
     et al. (2016). The decoder's layer is named `head`.
 
     Args:
-        encoder: a built Keras model, x to features `[batch, features]`.
+        encoder: a built Keras model, from x to features `[batch, features]`.
         cell: a Keras RNN cell.
         output_size: features of a prediction and of y (ways, for classes).
 
@@ -39,9 +40,9 @@ def recurrent_networks(
         The networks.
 
     Raises:
-        InputError: if `cell` does not say the size of its output.
+        InputError: if `cell` has no `output_size`.
     """
-    if not hasattr(cell, "output_size"):
+    if not isinstance(cell, cells.RecurrentCell):
         raise errors.InputError(
             "cell: expected a Keras RNN cell, with an output_size, got "
             f"{type(cell).__name__}"

@@ -1,4 +1,4 @@
-"""Routing networks, in the variant that routes all fully connected layers."""
+"""Routing networks whose fully connected layers are all routed."""
 
 from collections.abc import Sequence
 
@@ -16,24 +16,23 @@ def routing_networks(
     *,
     activation: str = "relu",
 ) -> dict[str, keras.Model]:
-    """Builds a network for each task of fully connected blocks that all share.
+    """Builds a network for each task, from blocks that all tasks share.
 
     The "all-fc" variant of Rosenbaum et al. (2018): after a shared trunk each
-    fully connected layer, the one that gives the logits included, is one of the
-    router's k function blocks. Layers are named `router` as the router is, and
-    `routed{1, 2, ...}`.
+    fully connected layer, the one of the logits included, is one of k function
+    blocks, which the router chooses. These layers are named `routed{1, 2,
+    ...}`; the router has the name that it was given.
 
     Args:
         trunk: a built model of one input and one output, `[batch, features]`.
-        router: the agents, with the tasks' names; its depth is the number of
-            `units`.
-        units: units of each layer; the last, without activation, are the
-            classes, of which all tasks have the same number.
-        activation: activation of the other layers.
+        router: the agents, with the tasks' names and a depth of `len(units)`.
+        units: units of each layer; the last is the number of classes, which all
+            tasks have in common.
+        activation: activation of all layers but the last.
 
     Returns:
-        A Keras model for each task, which share all their layers. Call them
-        with `training=True` on batches of their task, and then the router's
+        A Keras model for each task; they share all their layers. After calls
+        with `training=True` on batches of their tasks, call the router's
         `update_policies`.
 
     Raises:

@@ -1,10 +1,19 @@
 """Multi-task networks with a shared trunk."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 import keras
 
 from tfmeta import errors
+
+
+@runtime_checkable
+class _BuiltModel(Protocol):
+    """A functional model, or a Sequential one that is built."""
+
+    inputs: list[keras.KerasTensor]
+    outputs: list[keras.KerasTensor]
 
 
 def hard_sharing(
@@ -17,14 +26,14 @@ def hard_sharing(
 
     Args:
         trunk: a built model of one input and one output.
-        heads: for each task's name what makes its output of the trunk's: a
-            layer, a model or a function of Keras tensors.
+        heads: for each task's name a layer, a model or a function of Keras
+            tensors, from the trunk's output to the task's.
         own_inputs: whether each task has data of its own. The model then takes
-            a dict of inputs, and calls the trunk once a task; the batches may
-            differ in size.
+            a dict of inputs and calls the trunk once for each task; the batches
+            may differ in size.
 
     Returns:
-        A Keras model: the trunk's input, or a dict of such, to a dict of
+        A Keras model, from the trunk's input, or a dict of such, to a dict of
         outputs, with the tasks' names as keys.
 
     Raises:
@@ -52,14 +61,14 @@ def hard_sharing(
 def join_tasks(models: Mapping[str, keras.Model]) -> keras.Model:
     """Joins the networks of tasks with data of their own.
 
-    What the networks share, the joint one holds once, and keeps shared when it
-    is saved.
+    Layers that the networks share are shared in the joint model, too, also when
+    it is saved and loaded.
 
     Args:
         models: a model of one input and one output for each task's name.
 
     Returns:
-        A Keras model: a dict of inputs to a dict of outputs.
+        A Keras model, from a dict of inputs to a dict of outputs.
 
     Raises:
         InputError: if there are no models.
@@ -81,12 +90,15 @@ def new_input(trunk: keras.Model, name: str) -> keras.KerasTensor:
         name: the input's name.
 
     Raises:
-        InputError: if the trunk is not that.
+        InputError: if the trunk is not built, or has several inputs or outputs.
     """
-    tensors = [*getattr(trunk, "inputs", ()), *getattr(trunk, "outputs", ())]
-    if len(tensors) != 2:
+    if (
+        not isinstance(trunk, _BuiltModel)
+        or len(trunk.inputs) != 1
+        or len(trunk.outputs) != 1
+    ):
         raise errors.InputError(
-            f"trunk={getattr(trunk, 'name', trunk)!r}: expected a built model "
-            "of one input and one output"
+            f"trunk={trunk}: expected a built model of one input and one output"
         )
-    return keras.Input(tensors[0].shape[1:], dtype=tensors[0].dtype, name=name)
+    (old,) = trunk.inputs
+    return keras.Input(old.shape[1:], dtype=old.dtype, name=name)

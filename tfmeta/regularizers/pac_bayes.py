@@ -1,43 +1,43 @@
-"""PAC-Bayes bounds on the error of a meta-learner on tasks to come.
+"""PAC-Bayes bounds on the error of a meta-learner on future tasks.
 
-Both bounds are of one theorem, and differ in how they share out `delta`.
+Both bounds follow from one theorem and differ in how they divide `delta`.
 
 The setting is that of Yin et al. (2020, "Meta-Learning without Memorization",
 section 4 and its theorem 1). A task is a draw of `(T_i, D_i)`, a distribution
-of points and a support set, from one environment, `n` of them independently.
-Each has `K` further points, the validation points or queries, drawn
-independently of each other given the task. `theta` is all that was
-meta-trained; an algorithm that is fixed beforehand makes predictions of theta,
-a support set and a point, and a loss in [0, 1] judges them. Then
+of points and a support set, from an environment; there are `n` independent
+ones. Each has `K` further points, the validation points or queries, which are
+independent given the task. `theta` is everything that was meta-trained. An
+algorithm that is fixed beforehand makes predictions from theta, a support set
+and a point, and their loss is in [0, 1]. Then
 
     er(Q)   = E_(T, D) E_(theta ~ Q) E_(point ~ T) loss
     er_i(Q) = E_(theta ~ Q) mean of the loss over the K points of task i
 
-are the error on tasks to come and the measured error on task i.
+are the error on future tasks and the measured error on task i.
 
 For any prior P that was fixed before the tasks were seen, with probability at
-least 1 - delta over the tasks and their points, and for all posteriors Q at
-once, so also for one that was trained on these very tasks,
+least 1 - delta over the tasks and their points, it holds for all posteriors Q
+at once, so also for one that was trained on these tasks, that
 
     er(Q) <= mean_i er_i(Q) + sqrt((KL + log(K / delta_1)) / (2 (K - 1)))
                             + sqrt((KL + log(n / delta_0)) / (2 (n - 1))),
 
 where `KL = KL(Q || P)` in nats and `delta_0 + n delta_1 = delta`. This is
-McAllester's bound (2003; Shalev-Shwartz and Ben-David 2014, theorem 31.1) for
-the n tasks, whose errors are the losses, and once for the K points of each
-task, joined by a union bound.
+McAllester's bound (2003; Shalev-Shwartz and Ben-David 2014, theorem 31.1),
+applied to the n tasks, whose errors are the losses, and to the K points of each
+task, and joined by a union bound.
 
-What the theorem asks for is not always what an experiment has:
+An experiment may not meet all assumptions of the theorem:
 
 - The errors are those of `theta ~ Q`, not of the posterior's means.
 - Weights that were meta-trained without a posterior, such as the initial head
-  of MR-MAML(W), are part of theta. The bound holds for the others given the
-  values of these, as if they had been chosen without the tasks.
-- Tasks to come are of the environment that the n tasks were drawn from. Tasks
-  made of a fixed pool of classes are independent draws of that pool: the bound
-  is about new tasks of the same classes.
-- Predictions that depend on the other queries (`TaskBatchNormalization`) make
-  the points of a task dependent.
+  of MR-MAML(W), are part of theta. The bound is on the weights with a
+  posterior, as if the others had been chosen without the tasks.
+- Future tasks are from the environment that the n tasks were drawn from. Tasks
+  made of a fixed pool of classes are independent draws from that pool: the
+  bound is on new tasks of the same classes.
+- With predictions that depend on the other queries (`TaskBatchNormalization`)
+  the points of a task are dependent.
 """
 
 from typing import NamedTuple
@@ -57,9 +57,9 @@ class PosteriorDivergence(NamedTuple):
 
     Attributes:
         kl: `KL(Q || P)` in nats, summed over all weights with a posterior.
-        weights: number of these.
-        point_weights: number of trainable weights that have no posterior, whose
-            divergence from any prior with a density would be infinite.
+        weights: number of weights with a posterior.
+        point_weights: number of trainable weights without one. Their divergence
+            from any prior with a density would be infinite.
     """
 
     kl: float
@@ -74,26 +74,26 @@ def meta_generalization_bound(
     points_per_task: int,
     delta: float = 0.05,
 ) -> npt.NDArray[np.float64]:
-    """Bounds the error on tasks to come, in the form of Yin et al. (2020).
+    """Bounds the error on future tasks, in the form of Yin et al. (2020).
 
     Theorem 1 of the paper, with n tasks of K points:
 
         er <= mean(er_i) + (sqrt(1 / (2 (K - 1))) + sqrt(1 / (2 (n - 1))))
                            sqrt(KL + log(n (K + 1) / delta))
 
-    It gives the environment `delta_0 = delta / (K + 1)` and each task
-    `delta_1 = delta K / (n (K + 1))`, so that both logarithms are one. See the
-    module for what it assumes.
+    Here `delta_0 = delta / (K + 1)` for the environment and `delta_1 = delta K
+    / (n (K + 1))` for each task, so that both logarithms are the same. See the
+    module for the assumptions.
 
     Args:
-        task_errors: er_i of each task, `[..., tasks]` in [0, 1], of draws from
-            the posterior.
+        task_errors: er_i of each task with draws from the posterior, `[...,
+            tasks]` in [0, 1].
         kl: `[...]`, `KL(Q || P)` in nats.
         points_per_task: K, at least 2.
-        delta: how probable it may be that the bound does not hold, in (0, 1).
+        delta: the probability with which the bound may not hold, in (0, 1).
 
     Returns:
-        The bound `[...]`; it says nothing (is vacuous) from 1 on.
+        The bound `[...]`, which is vacuous from 1 on.
 
     Raises:
         InputError: if an argument is out of range.
@@ -112,15 +112,15 @@ def even_meta_generalization_bound(
     points_per_task: int,
     delta: float = 0.05,
 ) -> npt.NDArray[np.float64]:
-    """Bounds the error on tasks to come, with `delta` shared out evenly.
+    """Bounds the error on future tasks, with `delta` divided evenly.
 
     Half of `delta` goes to the environment and half to the n tasks:
 
         er <= mean(er_i) + sqrt((KL + log(2 n K / delta)) / (2 (K - 1)))
                          + sqrt((KL + log(2 n / delta)) / (2 (n - 1)))
 
-    Where n is small against K, it is the tighter of the two. See the module for
-    what it assumes.
+    It is the tighter of the two bounds if n is small compared with K. See the
+    module for the assumptions.
 
     Args:
         task_errors: see `meta_generalization_bound`.
@@ -129,7 +129,7 @@ def even_meta_generalization_bound(
         delta: likewise.
 
     Returns:
-        The bound `[...]`; it says nothing (is vacuous) from 1 on.
+        The bound `[...]`, which is vacuous from 1 on.
 
     Raises:
         InputError: if an argument is out of range.
@@ -147,15 +147,14 @@ def even_meta_generalization_bound(
 def posterior_divergence(network: keras.Model) -> PosteriorDivergence:
     """Measures how far a network's posterior is from its prior.
 
-    Each weight counts once and with the weight 1, whatever beta its divergence
-    was trained with.
+    Divergences are not multiplied by the beta that they were trained with.
 
     Args:
         network: a built Keras model.
 
     Raises:
-        InputError: if it has no variational layer, or the prior of one was
-            trained, and so depends on the tasks.
+        InputError: if it has no variational layer with a prior, or a prior was
+            trained and so depends on the tasks.
     """
     divergences = []
     count = 0

@@ -1,10 +1,13 @@
-"""Task distributions: what comes in.
+"""Sources of tasks.
 
-Labelled images, from a source of ours or from your own arrays or folder, are
-`ImageClasses`; `sample_episodes` draws few-shot tasks from them, and
-`sample_sinusoids` tasks of regression from nothing. Objects that MuJoCo renders
-are `PoseObjects`, whose pose `sample_pose_episodes` asks for. Tasks with images
-of their own, to be learned together, are `TaskSplits`.
+- `ImageClasses` are labelled images, from one of the sources here or from your
+  own arrays or folder; `sample_episodes` draws few-shot tasks from them.
+- `PoseObjects` are objects that MuJoCo renders; `sample_pose_episodes` asks for
+  their pose.
+- `sample_sinusoids` makes tasks of regression, without any data.
+- `TaskSplits` are tasks with images of their own, to be learned together.
+
+`tfmeta.tasks.sources` lists what there is to load.
 """
 
 from tfmeta.episode import Episode

@@ -1,4 +1,4 @@
-"""A folder of arrays that took a while to make."""
+"""A folder of files with arrays that take long to make."""
 
 import hashlib
 import os
@@ -15,10 +15,10 @@ _KEY = "cache_key"
 
 
 def default_folder() -> pathlib.Path:
-    """Returns `$TFMETA_CACHE_DIR`, else tfmeta's part of the user's cache.
+    """Returns the folder of the cache.
 
-    That is `$XDG_CACHE_HOME/tfmeta` or `~/.cache/tfmeta`, and where there is
-    no home a folder for temporary files.
+    It is `$TFMETA_CACHE_DIR`, else `$XDG_CACHE_HOME/tfmeta`, else
+    `~/.cache/tfmeta`; without a home, it lies among the temporary files.
     """
     if folder := os.environ.get("TFMETA_CACHE_DIR"):
         return pathlib.Path(folder)
@@ -36,14 +36,14 @@ def cached_arrays(
     *,
     folder: str | os.PathLike[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays that `build` makes, from a file if they were made.
+    """Returns the arrays that `build` makes, from a file if there is one.
 
-    A file that cannot be read is made anew. A folder that cannot be written
-    to costs a warning and the time of building, no more.
+    A file that cannot be read is made anew. If the folder cannot be written to,
+    there is a warning, and the arrays are built each time.
 
     Args:
         name: the beginning of the file's name.
-        key: all that the arrays depend on: settings and versions.
+        key: everything that the arrays depend on: settings and versions.
         build: makes the arrays.
         folder: where the file lies. Default: `default_folder()`.
 
@@ -76,7 +76,7 @@ def _read(path: pathlib.Path, key: str) -> dict[str, np.ndarray] | None:
         KeyError,
         NotImplementedError,
         OSError,
-        TypeError,  # A file with one bare array is no archive.
+        TypeError,  # A file with a single array is not an archive.
         ValueError,
         zipfile.BadZipFile,
         zlib.error,

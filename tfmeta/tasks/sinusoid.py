@@ -1,4 +1,4 @@
-"""Sinusoid regression whose inputs tell the task: non-mutually exclusive."""
+"""Regression of sinusoids, whose inputs can give the task away."""
 
 import numpy as np
 import tensorflow as tf
@@ -31,11 +31,12 @@ def sample_sinusoids(
     learner's mean squared error is below 0.01. An input is x and a one-hot id
     of the task (Yin et al. 2020, section 6.1):
 
-    - In meta-training the id tells the amplitude: id i of the first 16 has
+    - In meta-training the id determines the amplitude: id i of the first 16 has
       `A = AMPLITUDES[i]`, 0.1 to 3.2. So one function of the inputs solves all
       tasks, and a learner can memorize it instead of learning to adapt.
-    - In meta-validation and meta-test A is uniform on [0.1, 4] and the id any
-      of the same 16, drawn apart: it tells nothing, and misleads who trusts it.
+    - In meta-validation and meta-test A is uniform on [0.1, 4], and the id is
+      any of the same 16, independent of A: a learner that relies on it is
+      misled.
 
     Task number i depends on `seed` and i alone, so a stream can be taken up
     anywhere: `start=k` is the stream without its first k tasks.
@@ -43,7 +44,7 @@ def sample_sinusoids(
     Args:
         shots: support points of a task.
         queries: query points of a task.
-        informative_ids: whether ids tell the amplitudes.
+        informative_ids: whether ids determine the amplitudes.
         seed: fixes the stream.
         start: the number of the first task.
 
@@ -59,8 +60,8 @@ def sample_sinusoids(
 
     def sample(task_seed: tf.Tensor) -> episode.Episode:
         uniform_seed, normal_seed = tf.unstack(tf.random.split(task_seed, 2))
-        # One call for the id, the amplitude and the places: calls cost more
-        # than numbers.
+        # One call for the id, the amplitude and all x: calls cost more than
+        # numbers.
         uniform = tf.random.stateless_uniform(
             [2 + points], uniform_seed, alg="philox"
         )
@@ -84,7 +85,7 @@ def sample_sinusoids(
 
 
 def with_id(x: tf.Tensor, task_id: tf.Tensor) -> tf.Tensor:
-    """Returns the inputs `[points, 21]` of points `[points, 1]` of a task."""
+    """Returns a task's inputs: x `[points, 1]` and its id, `[points, 21]`."""
     one_hot = tf.one_hot(task_id, NUM_IDS)
     return tf.concat(
         [x, tf.broadcast_to(one_hot, [tf.shape(x)[0], NUM_IDS])], axis=1

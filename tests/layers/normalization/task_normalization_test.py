@@ -183,7 +183,7 @@ class DerivativesTest(parameterized.TestCase):
 
     @parameterized.named_parameters(*_LAYERS)
     def test_keras_has_wrong_second_derivatives(self, _, theirs):
-        """Why these layers exist.
+        """The reason why these layers exist.
 
         `tf.nn.moments` (tensorflow/python/ops/nn_impl.py) takes the variance
         about `stop_gradient(mean)`. The term that drops out of the first
@@ -215,8 +215,8 @@ class SavingTest(parameterized.TestCase):
     @parameterized.named_parameters(*_LAYERS)
     def test_config_round_trip(self, ours, _):
         layer = ours(axis=1, epsilon=0.1, center=False, name="norm")
-        again = ours.from_config(layer.get_config())
-        self.assertEqual(again.get_config(), layer.get_config())
+        rebuilt = ours.from_config(layer.get_config())
+        self.assertEqual(rebuilt.get_config(), layer.get_config())
 
     @parameterized.named_parameters(*_LAYERS)
     def test_a_saved_model_loads_with_the_same_outputs(self, ours, _):

@@ -218,12 +218,12 @@ class KerasTest(parameterized.TestCase):
 
 class BadInputTest(parameterized.TestCase):
     @parameterized.parameters(
-        ({"units": 0}, "units=0: expected 1 or more"),
-        ({"slots": 0}, "slots=0: expected 1 or more"),
-        ({"width": 0}, "width=0: expected 1 or more"),
-        ({"heads": 0}, "heads=0: expected 1 or more"),
+        ({"units": 0}, "units=0: expected a positive"),
+        ({"slots": 0}, "slots=0: expected a positive"),
+        ({"width": 0}, "width=0: expected a positive"),
+        ({"heads": 0}, "heads=0: expected a positive"),
         ({"slots": 3, "heads": 4}, "heads=4: expected at most slots=3"),
-        ({"usage_decay": 1.5}, "usage_decay=1.5: expected a number in 0..1"),
+        ({"usage_decay": 1.5}, r"usage_decay=1.5: expected a number in \[0, 1"),
     )
     def test_arguments(self, arguments, message):
         with self.assertRaisesRegex(errors.InputError, message):

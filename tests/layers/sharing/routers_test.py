@@ -9,7 +9,7 @@ from tfmeta import errors
 from tfmeta.layers.sharing import loss_learners, routers
 
 _TASKS = ("a", "b")
-# What is routed, which a table does not look at.
+# The inputs that are routed; a table does not depend on them.
 _ROUTED = np.zeros((4, 1), np.float32)
 
 

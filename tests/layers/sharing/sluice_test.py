@@ -76,7 +76,7 @@ class LayerMixtureTest(absltest.TestCase):
 class OrthogonalSubspacesTest(absltest.TestCase):
     def test_is_zero_for_orthogonal_subspaces_alone(self):
         columns = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 6)))[0]
-        # Within a subspace columns may overlap.
+        # Columns of one subspace may overlap.
         columns[:, 1] += columns[:, 0]
         penalty = sluice.OrthogonalSubspaces(0.5, subspaces=3)
         self.assertAlmostEqual(float(penalty(tf.constant(columns))), 0.0)

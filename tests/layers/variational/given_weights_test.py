@@ -28,7 +28,7 @@ class _CallsMethod(_CallsAsFunction):
 
 
 class _Network(keras.Layer):
-    """Passes on what it is given."""
+    """Passes `given` on."""
 
     def __init__(self, first):
         super().__init__()

@@ -122,11 +122,11 @@ class ConfigurationTest(parameterized.TestCase):
         posteriors.KLDivergence(1e-5),
     )
     def test_round_trip(self, function):
-        again = keras.saving.deserialize_keras_object(
+        rebuilt = keras.saving.deserialize_keras_object(
             keras.saving.serialize_keras_object(function)
         )
-        self.assertIs(type(again), type(function))
-        self.assertEqual(again.get_config(), function.get_config())
+        self.assertIs(type(rebuilt), type(function))
+        self.assertEqual(rebuilt.get_config(), function.get_config())
 
     @parameterized.parameters(0.0, -1.0, float("nan"))
     def test_scales_are_positive(self, scale):

@@ -94,9 +94,9 @@ class StochasticBottleneckTest(parameterized.TestCase):
     def test_a_draw_is_a_seed(self):
         layer = _build()
         first, states, _ = _call(layer, _inputs(), [3, 4])
-        again, _, _ = _call(layer, _inputs(), [3, 4])
+        repeated, _, _ = _call(layer, _inputs(), [3, 4])
         following, _, _ = _call(layer, _inputs(), states[0])
-        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(first, repeated)
         self.assertGreater(np.abs(first - following).min(), 1e-4)
 
     def test_only_training_moves_the_seed_state(self):

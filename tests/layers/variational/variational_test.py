@@ -46,9 +46,9 @@ class DrawTest(parameterized.TestCase):
         layer = case.build()
         inputs = case.inputs()
         first, states, _ = _call(layer, inputs, [3, 4])
-        again, _, _ = _call(layer, inputs, [3, 4])
+        repeated, _, _ = _call(layer, inputs, [3, 4])
         following, _, _ = _call(layer, inputs, states[0])
-        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(first, repeated)
         self.assertGreater(np.abs(first - following).min(), 1e-4)
 
     @_each_layer
@@ -386,7 +386,7 @@ class KerasTest(parameterized.TestCase):
             np.testing.assert_array_equal(one, other)
 
     def test_tfp_layers_train_nothing_in_a_keras_3_model(self):
-        """Why these layers exist (tensorflow/probability issue 2006)."""
+        """The reason for these layers (tensorflow/probability issue 2006)."""
 
         class Network(keras.Model):
             def __init__(self):
@@ -399,9 +399,9 @@ class KerasTest(parameterized.TestCase):
         network = Network()
         network(tf.ones((1, 3)))
         self.assertLen(network.dense.trainable_variables, 3)
-        found = len(network.trainable_variables) + len(network.losses)
+        tracked = len(network.trainable_variables) + len(network.losses)
         self.assertEqual(
-            found,
+            tracked,
             0,
             "Keras 3 now tracks tfp.layers: the layers of tfmeta that bear the "
             "same names may go",

@@ -1,4 +1,4 @@
-"""CIFAR-100 as tasks, held against the data's own pairs of labels."""
+"""CIFAR-100 as tasks, compared with the pairs of labels in the data."""
 
 import collections
 import functools
@@ -51,7 +51,7 @@ class RealCifar100Test(absltest.TestCase):
             ("validation", 50),
             ("test", 100),
         ):
-            for task, classes in getattr(splits, split).items():
+            for task, classes in splits.part(split).items():
                 with self.subTest(f"{split} of {task}"):
                     np.testing.assert_array_equal(
                         np.unique(classes.labels, return_counts=True),
@@ -75,7 +75,7 @@ class RealCifar100Test(absltest.TestCase):
                 classes.images, classes.labels, strict=True
             ):
                 name = classes.class_names[label]
-                # Some images are there twice, with two labels.
+                # Some images are in the data twice, with two labels.
                 by_image[image.tobytes()].add((task, name))
                 self.assertEqual(
                     label,
@@ -98,7 +98,7 @@ class RealCifar100Test(absltest.TestCase):
             )
 
     def test_remainders_by_five_tell_no_task_apart(self):
-        """Why the labels are not `fine % 5`, as the code that others cite."""
+        """The reason why labels are not `fine % 5`, as in published code."""
         labels = [
             {fine_numbers()[name] % 5 for name in classes.class_names}
             for classes in load().train.values()
@@ -107,20 +107,17 @@ class RealCifar100Test(absltest.TestCase):
 
     def test_splits_share_no_image_and_a_seed_fixes_them(self):
         first, other = load(), load(seed=1)
-        again = cifar100.load_cifar100(real_data_dir())
+        repeated = cifar100.load_cifar100(real_data_dir())
         for task in ("people", "vehicles_2"):
             train, validation, test = (
-                {
-                    image.tobytes()
-                    for image in getattr(first, split)[task].images
-                }
+                {image.tobytes() for image in first.part(split)[task].images}
                 for split in ("train", "validation", "test")
             )
             self.assertLen(validation, 250)
             self.assertEmpty(validation & train)
             self.assertEmpty(validation & test)
             np.testing.assert_array_equal(
-                first.validation[task].images, again.validation[task].images
+                first.validation[task].images, repeated.validation[task].images
             )
             np.testing.assert_array_equal(
                 first.test[task].images, other.test[task].images

@@ -116,7 +116,7 @@ class SampleEpisodesTest(parameterized.TestCase):
     def test_labels_stand_for_classes_and_images_are_distinct(
         self, construction
     ):
-        # All images of every class are needed, so that a repetition shows.
+        # All images of every class are drawn, so that a repetition would show.
         ways, shots, queries = 4, 2, 3
         drawn = take(
             coded_classes([5] * 12),
@@ -169,7 +169,7 @@ class SampleEpisodesTest(parameterized.TestCase):
                 for number in range(count)
             },
         )
-        # Both images of the smallest class come in each of its tasks.
+        # Both images of the smallest class are in each of its tasks.
         self.assertEqual(seen[0, 0], seen[0, 1])
 
     def test_classes_images_and_labels_are_uniform(self):
@@ -256,7 +256,7 @@ class SampleEpisodesTest(parameterized.TestCase):
             construction="fixed_groups",
         )
         groups = {tuple(row) for row in classes_of(drawn.support_x)}
-        # 14 classes are three groups, in one order each; two are left over.
+        # 14 classes are three groups, each in one order; two are left over.
         self.assertLen(groups, 3)
         self.assertLen({index for group in groups for index in group}, 12)
 

@@ -1,4 +1,4 @@
-"""Letters as multi-task data: nothing of test is in train."""
+"""Letters as multi-task data: train and test have no image in common."""
 
 import importlib.metadata
 import unicodedata
@@ -8,7 +8,7 @@ import numpy as np
 from absl.testing import absltest
 
 from tfmeta import errors
-from tfmeta.tasks.images import glyph_tasks, glyphs, task_splits
+from tfmeta.tasks.images import glyph_tasks, letter_images, task_splits
 
 
 class GlyphTasksTest(absltest.TestCase):
@@ -47,16 +47,18 @@ class GlyphTasksTest(absltest.TestCase):
 
     def test_sizes(self):
         for split, images in (("train", 20), ("validation", 15), ("test", 25)):
-            for classes in getattr(self._splits, split).values():
+            for classes in self._splits.part(split).values():
                 np.testing.assert_array_equal(classes.images_per_class, images)
                 self.assertEqual(classes.image_shape, (28, 28, 1))
 
     def test_splits_share_no_face_of_a_letter(self):
         with mock.patch.object(
-            glyphs, "render_letters", wraps=glyphs.render_letters
+            letter_images,
+            "render_letters",
+            wraps=letter_images.render_letters,
         ) as render:
             splits = self.load()
-        rendered = glyphs.render_letters(
+        rendered = letter_images.render_letters(
             *render.call_args.args, **render.call_args.kwargs
         )
         faces = {
@@ -72,7 +74,7 @@ class GlyphTasksTest(absltest.TestCase):
         seen: dict[str, set] = {}
         for split in task_splits.SPLITS:
             seen[split] = set()
-            for classes in getattr(splits, split).values():
+            for classes in splits.part(split).values():
                 for image, label in zip(
                     classes.images, classes.labels, strict=True
                 ):

@@ -1,13 +1,12 @@
 import importlib.metadata
 import string
-import unicodedata
 from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from tfmeta import errors
-from tfmeta.tasks.images import glyphs, image_classes
+from tfmeta.tasks.images import glyphs, image_classes, letter_fonts
 
 # Letters that look like Latin ones or the Greek Delta, and some that do not.
 LOOKALIKES = "sΑΒΕАВЕᐃ"
@@ -90,19 +89,21 @@ class GlyphsTest(parameterized.TestCase):
         first, second = flat[:, :10], flat[:, 10:]
         spread = second - second.mean(axis=1, keepdims=True)
         self.assertGreater((spread**2).sum(axis=-1).mean(), 10.0)
-        # The class is told by the nearest mean of the class's other images.
+        # Images are assigned to the class whose other images have the nearest
+        # mean.
         distances = ((second[:, :, np.newaxis] - first.mean(axis=1)) ** 2).sum(
             axis=-1
         )
-        found = distances.argmin(axis=-1) == np.arange(len(flat))[:, np.newaxis]
-        self.assertGreater(found.mean(), 10 / len(flat))
+        nearest = distances.argmin(axis=-1)
+        is_right = nearest == np.arange(len(flat))[:, np.newaxis]
+        self.assertGreater(is_right.mean(), 10 / len(flat))
 
     def test_seed_fixes_the_split_and_leaves_the_images(self):
         first = self.load(seed=0)
         other = self.load(seed=1)
-        again = self.load(seed=0)
+        repeated = self.load(seed=0)
         self.assertEqual(
-            first.meta_test.class_names, again.meta_test.class_names
+            first.meta_test.class_names, repeated.meta_test.class_names
         )
         self.assertNotEqual(
             first.meta_test.class_names, other.meta_test.class_names
@@ -135,7 +136,7 @@ class GlyphsTest(parameterized.TestCase):
     def test_second_time_comes_from_the_cache(self):
         first, _ = self.load_all()
         with mock.patch.object(
-            glyphs, "_read_glyphs", side_effect=AssertionError("rendered")
+            letter_fonts, "draw_letters", side_effect=AssertionError("rendered")
         ):
             second, _ = self.load_all()
             with self.assertRaisesRegex(AssertionError, "rendered"):
@@ -167,16 +168,6 @@ class GlyphsTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, message) as caught:
             self.load(**arguments)
         self.assertNotIn("\n", str(caught.exception))
-
-
-class CandidatesTest(absltest.TestCase):
-    def test_letters_are_not_composed_of_others(self):
-        for character in "aЖא":
-            self.assertTrue(glyphs._is_candidate(character), character)
-        for character in "é1+ʰﬁ𝐴 ":
-            self.assertFalse(
-                glyphs._is_candidate(character), unicodedata.name(character)
-            )
 
 
 if __name__ == "__main__":

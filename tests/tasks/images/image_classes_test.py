@@ -75,8 +75,8 @@ class ImageClassesTest(parameterized.TestCase):
         names = [part.class_names for part in parts]
         self.assertEqual([len(part) for part in names], [12, 3, 4])
         self.assertLen({name for part in names for name in part}, 19)
-        again = classes.random_split([12, 3, 4], seed=1)
-        self.assertEqual(names, [part.class_names for part in again])
+        repeated = classes.random_split([12, 3, 4], seed=1)
+        self.assertEqual(names, [part.class_names for part in repeated])
         other = classes.random_split([12, 3, 4], seed=2)
         self.assertNotEqual(names, [part.class_names for part in other])
         for part in parts:

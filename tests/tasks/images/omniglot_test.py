@@ -95,7 +95,7 @@ class RealOmniglotTest(parameterized.TestCase):
 
     def test_seed_draws_the_random_split(self):
         self.assertNotEqual(names(load()), names(load(seed=1)))
-        # Validation is taken from the classes to learn from, not from test.
+        # Validation classes are taken from those of train, not of test.
         self.assertEqual(
             names(load())[2], names(load(validation_classes=20))[2]
         )

@@ -1,4 +1,4 @@
-"""Tasks to be learned together, from arrays of one's own."""
+"""Tasks to be learned together, from a user's arrays."""
 
 import numpy as np
 from absl.testing import absltest, parameterized

@@ -37,8 +37,8 @@ class FillTest(parameterized.TestCase):
         ),
     )
     def test_volume(self, shape, expected):
-        found = volume(composed_objects.fill([shape]))
-        self.assertAlmostEqual(found, expected, delta=0.12 * expected)
+        measured = volume(composed_objects.fill([shape]))
+        self.assertAlmostEqual(measured, expected, delta=0.12 * expected)
 
     def test_overlap_is_of_the_turn(self):
         turned = 2 * np.pi * 7 / 48
@@ -51,11 +51,11 @@ class FillTest(parameterized.TestCase):
         self.assertAlmostEqual(same[0], 1.0)
         self.assertAlmostEqual(same[24], 1.0)  # Half a turn.
         self.assertLess(same[12], 0.4)
-        found = composed_objects.overlaps(second, first)
-        self.assertEqual(np.argmax(found) % 24, 7)
+        measured = composed_objects.overlaps(second, first)
+        self.assertEqual(np.argmax(measured) % 24, 7)
         np.testing.assert_allclose(
             composed_objects.overlaps(first, second)[1:],
-            found[:0:-1],
+            measured[:0:-1],
             atol=1e-12,
         )
 

@@ -43,9 +43,9 @@ class ReadOffFilesTest(parameterized.TestCase):
                 "CAD/car/noff": "no",
             }
         )
-        found = off_files.read_off_files(path, exclude=["bottle", "car/07"])
+        contents = off_files.read_off_files(path, exclude=["bottle", "car/07"])
         self.assertEqual(
-            list(found.items()),
+            list(contents.items()),
             [("car/01", b"car"), ("chair/01", b"one"), ("chair/02", b"two")],
         )
 
@@ -87,11 +87,11 @@ class ReadOffFilesTest(parameterized.TestCase):
             damaged[place] ^= 0x55
             path.write_bytes(damaged)
             try:
-                found = off_files.read_off_files(path)
+                contents = off_files.read_off_files(path)
             except errors.InputError:
                 refused += 1
             else:
-                (content,) = found.values()
+                (content,) = contents.values()
                 self.assertEqual(
                     content, (pose_cases.TETRAHEDRON * 50).encode()
                 )
@@ -103,7 +103,7 @@ class ReadOffFilesTest(parameterized.TestCase):
     def test_oversized_member_is_refused(self):
         path = self.zip({"car/01.off": b"\0" * 1000})
         content = path.read_bytes()
-        # The unpacked size, where the directory says it.
+        # The unpacked size in the directory of the zip file.
         place = content.rindex((1000).to_bytes(4, "little"))
         size = (2**31).to_bytes(4, "little")
         path.write_bytes(content[:place] + size + content[place + 4 :])

@@ -1,4 +1,4 @@
-"""What the tests that render have in common."""
+"""Objects and checks for the tests of poses."""
 
 import numpy as np
 from absl.testing import absltest
@@ -67,7 +67,7 @@ def box(x, y, z, low=(0.0, 0.0, 0.0)):
 
 
 def coded_objects(num_objects, renders):
-    """Objects whose images and azimuths tell their number and the object's."""
+    """Objects whose images and azimuths encode their numbers."""
     objects, numbers = np.mgrid[:num_objects, :renders]
     images = np.zeros([num_objects, renders, 2, 2, 1], np.uint8)
     images[..., 0, 0, 0] = objects

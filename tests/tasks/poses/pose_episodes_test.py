@@ -47,26 +47,26 @@ class SamplePoseEpisodesTest(parameterized.TestCase):
         drawn = take(objects, 200, shots=3, queries=4)
         x = np.concatenate([drawn.support_x, drawn.query_x], 1)
         y = np.concatenate([drawn.support_y, drawn.query_y], 1)
-        found, numbers = codes(x)
-        np.testing.assert_array_equal(np.ptp(found, 1), 0)
+        chosen, numbers = codes(x)
+        np.testing.assert_array_equal(np.ptp(chosen, 1), 0)
         np.testing.assert_array_equal(
             np.sort(numbers, 1), np.tile(np.arange(7), [200, 1])
         )
         np.testing.assert_allclose(
             y[..., 0],
-            objects.azimuths[found, numbers] / (2 * np.pi) * 10,
+            objects.azimuths[chosen, numbers] / (2 * np.pi) * 10,
             rtol=1e-6,
         )
         self.assertBetween(y.min(), 0, 10)
 
     def test_objects_and_images_are_uniform(self):
         drawn = take(pose_cases.coded_objects(4, 5), 4000, shots=1, queries=1)
-        found, numbers = codes(drawn.support_x[:, 0])
+        chosen, numbers = codes(drawn.support_x[:, 0])
         for counts in (
-            np.bincount(found),
+            np.bincount(chosen),
             np.bincount(numbers),
             np.bincount(codes(drawn.query_x[:, 0])[1]),
-            np.bincount(5 * found + numbers),
+            np.bincount(5 * chosen + numbers),
         ):
             expected = 4000 / len(counts)
             statistic = ((counts - expected) ** 2 / expected).sum()
@@ -77,8 +77,8 @@ class SamplePoseEpisodesTest(parameterized.TestCase):
         objects = pose_cases.coded_objects(6, 9)
         arguments = {"shots": 2, "queries": 2}
         first = take(objects, 30, seed=3, **arguments)
-        again = take(objects, 20, seed=3, start=10, **arguments)
-        for one, other in zip(first, again, strict=True):
+        later = take(objects, 20, seed=3, start=10, **arguments)
+        for one, other in zip(first, later, strict=True):
             np.testing.assert_array_equal(one[10:], other)
         for seed in (4, 3 + 2**32):
             other = take(objects, 30, seed=seed, **arguments)

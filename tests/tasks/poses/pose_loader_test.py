@@ -128,8 +128,8 @@ class LoadWithoutRenderingTest(LoadTest):
                 )
             }
 
-        first, again, other = (self.load(seed=seed) for seed in (1, 1, 2))
-        self.assertEqual(first.meta_test.names, again.meta_test.names)
+        first, repeated, other = (self.load(seed=seed) for seed in (1, 1, 2))
+        self.assertEqual(first.meta_test.names, repeated.meta_test.names)
         self.assertNotEqual(first.meta_test.names, other.meta_test.names)
         self.assertEqual(azimuths(first), azimuths(other))
         self.assertEqual(self.num_rendered(), 8)
@@ -262,7 +262,7 @@ class LoadTestWithRendering(LoadTest):
         pose_cases.require_backend()
 
     def test_azimuths_are_by_how_much_objects_are_turned(self):
-        # One shape for all, so that their canonical orientations show.
+        # All have one shape, so that only their orientations differ.
         for number in range(8):
             self.write(f"car/{number}", pose_cases.WEDGE.format(height=0.8))
         objects = self.load(image_size=48).meta_test
@@ -285,7 +285,7 @@ class LoadTestWithRendering(LoadTest):
             np.abs(np.angle(between))[~np.eye(3, dtype=bool)].min(),
             np.radians(4),
         )
-        # but as they were modelled, when it is the model's own.
+        # unless azimuth 0 is where the model faces.
         objects = self.load(image_size=48, canonical="model").meta_test
         error = np.exp(1j * (angles[differences.argmin(2)] - objects.azimuths))
         self.assertLess(np.abs(np.angle(error)).max(), np.radians(4))

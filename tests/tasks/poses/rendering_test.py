@@ -79,7 +79,7 @@ class RendererTest(parameterized.TestCase):
                 turned(CHIRAL, angle), np.zeros(1)
             ).astype(int)
             self.assertLess(np.abs(image - other).mean(), 0.2)
-        # What a wrong sign would do.
+        # With a wrong sign the images would differ.
         (wrong,) = self.renderer.render(turned(CHIRAL, -0.3), np.zeros(1))
         self.assertGreater(np.abs(images[0] - wrong).mean(), 2.0)
 
@@ -156,7 +156,7 @@ class RendererTest(parameterized.TestCase):
         )
         with self.assertRaisesRegex(meshes.MeshError, "MuJoCo: .*vert"):
             self.renderer.render(flat, np.zeros(1))
-        # It goes on.
+        # The renderer can be used further.
         self.assertEqual(
             self.renderer.render(CHIRAL, np.zeros(2)).shape, (2, SIZE, SIZE)
         )

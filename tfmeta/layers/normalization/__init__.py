@@ -1,1 +1,1 @@
-"""Normalization that knows tasks apart."""
+"""Normalization by the statistics of one task, right to second order."""

@@ -1,9 +1,9 @@
 """Batch normalization in few passes over memory, right to second order.
 
 TensorFlow has fused kernels for batch normalization and for its gradient, but
-composes the derivative of that gradient of many small operations. Here it is
-written out with the kernels and what they have computed already: a second-order
-step is faster and holds less than with moments in the open.
+the derivative of that gradient is a composition of many small operations. Here
+it is written with the fused kernels and their results. So a second-order step
+is faster, and takes less memory, than with moments by plain operations.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ _MOMENT_AXES = (0, 1, 2)
 
 
 class _Moments(NamedTuple):
-    """Statistics of a batch for each channel, and what the kernels keep."""
+    """Statistics of each channel, and the reserved outputs of the kernel."""
 
     mean: tf.Tensor
     inverse_deviation: tf.Tensor
@@ -33,7 +33,7 @@ def batch_normalize(
         images: `[batch, height, width, channels]`, float32.
         gamma: `[channels]`.
         beta: `[channels]`.
-        epsilon: is added to the variance.
+        epsilon: added to the variance.
 
     Returns:
         The normalized images.
@@ -89,8 +89,8 @@ def _gradient(images, gamma, upstream, moments: _Moments, epsilon: float):
         def second(d_images, d_gamma, d_beta):
             # With g = upstream, u = d_images, r = 1 / deviation and E the mean
             # over the batch, the kernel computes
-            #   dx = gamma r (g - E[g] - xhat E[g xhat]),
-            # which is self-adjoint in g, and so does the first line for u.
+            #   dx = gamma r (g - E[g] - xhat E[g xhat]).
+            # As a map of g it is self-adjoint, so the kernel also maps u.
             projected, gamma_of_u, beta_of_u = kernel(d_images)
             count = _count(images)
             mean, r = moments.mean, moments.inverse_deviation
@@ -101,8 +101,8 @@ def _gradient(images, gamma, upstream, moments: _Moments, epsilon: float):
             upstream_gradient = projected + _affine(
                 images, d_gamma * r, d_beta - d_gamma * r * mean
             )
-            # The cotangent of xhat is h = of_g g + of_u u; it passes through
-            # the normalization as g does above, and r has one of its own.
+            # The cotangent of xhat is h = of_g g + of_u u. It passes through
+            # the normalization as g does above; r has a cotangent, too.
             of_g = d_gamma - gamma * r * mean_u_xhat
             of_u = -gamma * r * mean_g_xhat
             mean_h = of_g * mean_g + of_u * mean_u
@@ -128,5 +128,5 @@ def _affine(images, scale, shift):
 
 
 def _count(images) -> tf.Tensor:
-    """Returns how many values a channel's moments are over."""
+    """Returns the number of values of a channel."""
     return tf.cast(tf.reduce_prod(tf.shape(images)[:-1]), images.dtype)

@@ -1,10 +1,11 @@
-"""Normalization by the statistics of the batch or example at hand.
+"""Normalization by the statistics of the current batch or example.
 
-`tf.nn.moments`, and with it Keras' BatchNormalization, LayerNormalization and
-GroupNormalization, stops the gradient of the mean inside the variance
-(tensorflow/python/ops/nn_impl.py). That leaves first derivatives right and
-makes second ones wrong, which gradient-based meta-learners take. These layers
-compute their moments in the open, or by kernels that do it right.
+`tf.nn.moments` stops the gradient of the mean inside the variance
+(tensorflow/python/ops/nn_impl.py), and Keras' BatchNormalization,
+LayerNormalization and GroupNormalization use it. First derivatives are right
+all the same, but second ones, which gradient-based meta-learners need, are
+wrong. These layers compute their moments by plain operations, or by
+`fused_batch_normalization`, whose second derivatives are right.
 """
 
 import keras
@@ -67,7 +68,7 @@ class _TaskNormalization(keras.Layer):
 
     def call(self, inputs):
         """Returns the normalized inputs, of the same shape."""
-        # Moments are of full precision, whatever the layer computes in.
+        # Moments are in full precision, also where the layer computes in less.
         values = tf.cast(inputs, self.variable_dtype)
         outputs = self._normalize(values, self.axis % len(inputs.shape))
         return tf.cast(outputs, self.compute_dtype)
@@ -103,12 +104,12 @@ class _TaskNormalization(keras.Layer):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class TaskBatchNormalization(_TaskNormalization):
-    """Batch normalization by the batch at hand, in training and at test.
+    """Batch normalization by the current batch, in training and at test.
 
-    Within a learner a batch is the support or the query set of one task, whose
-    statistics these are; there are no moving averages, which would mix tasks.
-    So predictions are transductive: they depend on the other examples of the
-    query set (MAML's own choice; Finn et al. 2017).
+    Within a learner a batch is the support set or the query set of one task.
+    There are no moving averages, for they would mix tasks. So predictions are
+    transductive: they depend on the other examples of the query set, as in MAML
+    (Finn et al. 2017).
 
     Images in float32, channels last, take TensorFlow's fused kernels.
 
@@ -142,10 +143,10 @@ class TaskBatchNormalization(_TaskNormalization):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class TaskLayerNormalization(_TaskNormalization):
-    """Layer normalization with right second derivatives (Ba et al. 2016).
+    """Layer normalization (Ba et al. 2016) with right second derivatives.
 
-    Each example is normalized along `axis` alone, so predictions depend on no
-    other example.
+    Each example is normalized by itself, along `axis`, so predictions do not
+    depend on other examples.
 
     Args:
         axis: the axis of channels or features.

@@ -1,4 +1,4 @@
-"""A recurrent cell with a memory beside it."""
+"""A recurrent cell with an external memory."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -13,8 +14,8 @@ class MemoryAugmentedCell(keras.Layer):
     """An LSTM with a memory of least recently used access (LRUA).
 
     From "Meta-Learning with Memory-Augmented Neural Networks" (Santoro et al.
-    2016, section 3). Of the controller's output h_t each head makes a key k_t,
-    which is written to the memory M, of `slots` rows, and then looked up there:
+    2016, section 3). Each head makes a key k_t from the controller's output
+    h_t, writes it to the memory M of `slots` rows, and then looks it up there:
 
         w^w_t = sigmoid(alpha) w^r_{t-1} + (1 - sigmoid(alpha)) w^lu_{t-1}  (7)
         M_t(i) = M_{t-1}(i) + w^w_t(i) k_t                                  (8)
@@ -22,15 +23,18 @@ class MemoryAugmentedCell(keras.Layer):
         r_t = sum_i w^r_t(i) M_t(i)                                         (4)
         w^u_t = gamma w^u_{t-1} + w^r_t + w^w_t                             (5)
 
-    w^lu marks the slots whose usage w^u is least (6), as many as there are
-    heads; before anything is written these are set to zero. So a head writes
-    where nothing is needed, or where it has just read.
+    Here w^lu marks the slots whose usage w^u is least (6), one for each head;
+    these are set to zero before the heads write. So a head writes to a slot
+    that has not been used for long, or to those that it has just read.
 
-    Where the paper leaves it open: keys are tanh of a linear map; alpha is a
-    weight of each head, 0 at the start; head number j writes to the j-th of the
-    least used slots, of equals the first, and w^u sums over heads; M, w^u and r
-    start at zero, and w^r as equation 3 has it of such a memory, the same for
-    all slots.
+    The paper leaves open, and here:
+    - keys are tanh of a linear map;
+    - alpha is a weight of each head, 0 at the start;
+    - head number j writes to the j-th of the least used slots; of slots that
+      are used alike the first comes first;
+    - w^u sums over heads;
+    - M, w^u and r start at zero, and w^r at what equation 3 gives for such a
+      memory: the same for all slots.
 
     It is a Keras RNN cell: `keras.layers.RNN(MemoryAugmentedCell(200))` runs it
     over sequences. Its output is `[h_t, r_t of each head]`, `[batch, units +
@@ -40,13 +44,13 @@ class MemoryAugmentedCell(keras.Layer):
         units: of the controller.
         slots: rows of the memory.
         width: of a row.
-        heads: which read and write.
+        heads: number of heads, each of which reads and writes.
         usage_decay: gamma.
         **kwargs: see `keras.Layer`.
 
     Raises:
         InputError: if a size is below 1, there are more heads than slots, or
-            `usage_decay` is not in 0..1.
+            `usage_decay` is not in [0, 1].
     """
 
     def __init__(
@@ -59,23 +63,15 @@ class MemoryAugmentedCell(keras.Layer):
         usage_decay: float = 0.95,
         **kwargs: Any,
     ):
-        for name, value in (
-            ("units", units),
-            ("slots", slots),
-            ("width", width),
-            ("heads", heads),
-        ):
-            if value < 1:
-                raise errors.InputError(f"{name}={value}: expected 1 or more")
+        arguments.check_positive_integers(
+            units=units, slots=slots, width=width, heads=heads
+        )
         if heads > slots:
             raise errors.InputError(
                 f"heads={heads}: expected at most slots={slots}, for each "
                 "writes to a slot of its own"
             )
-        if not 0 <= usage_decay <= 1:
-            raise errors.InputError(
-                f"usage_decay={usage_decay}: expected a number in 0..1"
-            )
+        arguments.check_shares(usage_decay=usage_decay)
         super().__init__(**kwargs)
         self.units = units
         self.slots = slots
@@ -96,8 +92,7 @@ class MemoryAugmentedCell(keras.Layer):
     def state_size(self) -> list[int]:
         """Sizes of h, the LSTM's c, r, M, w^r and w^u.
 
-        A Keras layer takes states that are vectors, so a matrix is its rows,
-        one after the other.
+        States of a Keras layer are vectors, so a matrix is flattened by rows.
         """
         return [
             self.units,
@@ -110,7 +105,7 @@ class MemoryAugmentedCell(keras.Layer):
 
     @property
     def output_size(self) -> int:
-        """Size of h and what was read."""
+        """Size of `[h, r of each head]`."""
         return self.units + self.heads * self.width
 
     def get_initial_state(self, batch_size=None):
@@ -136,7 +131,7 @@ class MemoryAugmentedCell(keras.Layer):
         Args:
             inputs: `[batch, features]`.
             states: as `get_initial_state` returns them.
-            training: as Keras gives it to layers.
+            training: whether the network is trained.
 
         Returns:
             The output `[batch, output_size]`, and the new states.
@@ -161,7 +156,7 @@ class MemoryAugmentedCell(keras.Layer):
 
         w_r = tf.nn.softmax(
             tf.matmul(
-                # A slot of zeros is like no key.
+                # The cosine of a slot of zeros is 0.
                 tf.math.l2_normalize(k, axis=-1),
                 tf.math.l2_normalize(memory, axis=-1),
                 transpose_b=True,

@@ -1,10 +1,11 @@
-"""Cross-stitch units: each task's activations as a mixture of all tasks'."""
+"""Cross-stitch units: they mix the activations of several tasks."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 
 
 def initial_mixture(size: int, own: float) -> np.ndarray:
@@ -15,15 +16,15 @@ def initial_mixture(size: int, own: float) -> np.ndarray:
 
 
 def read_channels(layer: str, shapes: list[tuple[int | None, ...]]) -> int:
-    """Returns the number of channels of all tasks' activations.
+    """Returns the number of channels, which all activations have in common.
 
     Args:
-        layer: the layer's name, for the error.
-        shapes: one shape a task.
+        layer: the layer's name, for the error message.
+        shapes: of the activations.
 
     Raises:
-        InputError: if it is not a list of two or more equal shapes with a known
-            number of channels.
+        InputError: if `shapes` is not a list of two or more equal shapes with a
+            known number of channels.
     """
     if (
         not isinstance(shapes, list | tuple)
@@ -44,12 +45,12 @@ class CrossStitch(keras.Layer):
     """Mixes the activations of T task networks (Misra et al. 2016, eq. 1).
 
     A list of T activations of one shape becomes a list of T mixtures, `x_i =
-    sum_j alpha_ij x_j`. With alpha the identity the networks are independent;
-    with equal entries they share all.
+    sum_j alpha_ij x_j`. If alpha is the identity, the networks are independent;
+    if all its entries are equal, they share everything.
 
     Args:
-        own: initial weight of a task's own activation; the others share the
-            rest equally.
+        own: initial weight of a task's own activation. The others have equal
+            weights, and all weights sum to 1.
         per_channel: whether each channel has a matrix alpha of its own.
         **kwargs: see `keras.Layer`.
 
@@ -59,8 +60,7 @@ class CrossStitch(keras.Layer):
 
     def __init__(self, own: float = 0.9, per_channel: bool = False, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= own <= 1:
-            raise errors.InputError(f"own={own}: expected a number in [0, 1]")
+        arguments.check_shares(own=own)
         self.own = own
         self.per_channel = per_channel
 
@@ -68,7 +68,7 @@ class CrossStitch(keras.Layer):
         """Makes `alpha`, `[T, T]` or `[T, T, channels]`.
 
         Raises:
-            InputError: if there is one input alone, or their shapes differ.
+            InputError: if there is only one input, or their shapes differ.
         """
         channels = read_channels(self.name, input_shape)
         tasks = len(input_shape)

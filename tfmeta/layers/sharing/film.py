@@ -10,14 +10,14 @@ from tfmeta import errors
 class FiLM(keras.Layer):
     """Scales and shifts each channel by a condition (Perez et al. 2018, eq. 2).
 
-    Of `[features, condition]`, with features `[batch, ..., channels]` and a
-    condition `[batch, size]`, for instance the embedding of the task, it
-    returns `gamma features + beta`. Both are linear in the condition, gamma as
-    an offset from 1. A condition `[1, size]` holds for the whole batch.
+    It takes `[features, condition]`: features `[batch, ..., channels]` and a
+    condition `[batch, size]`, for instance the embedding of the task. It
+    returns `gamma features + beta`, where gamma - 1 and beta are linear in the
+    condition. A condition `[1, size]` holds for the whole batch.
 
     Args:
-        kernel_initializer: initializer of the linear map. With zeros gamma is 1
-            and beta 0 at the start, which changes nothing.
+        kernel_initializer: initializer of the linear map. With zeros the layer
+            returns the features as they are, at the start.
         **kwargs: see `keras.Layer`.
     """
 

@@ -1,4 +1,4 @@
-"""Heads of tasks whose weights are related by a prior learned with them."""
+"""Heads of tasks whose weights have a common prior, learned with them."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 
 # The tensor of all heads' weights is [features, units, tasks].
 _MODES = ("feature", "unit", "task")
@@ -18,24 +19,24 @@ class RelatedDense(keras.Layer):
     Deep relationship networks (Long & Wang 2015), published as multilinear
     relationship networks (Long et al. 2017). The heads' weights W, `[features,
     units, tasks]`, have the prior `TN(0, S_feature, S_unit, S_task)`: a normal
-    one with Kronecker-factored covariance. The layer's loss is its negative
-    logarithm in W (section 4.1),
+    distribution with Kronecker-factored covariance. The layer's loss is the
+    part of its negative logarithm that depends on W (section 4.1),
 
         weight / 2 * vec(W)^T (S_feature x S_unit x S_task)^-1 vec(W).
 
-    With identity covariances, as at the start, that is an L2 penalty.
+    At the start the covariances are identities, and this is an L2 penalty.
     `update_covariances` fits them to W by one round of the flip-flop algorithm
     (sections 3.2 and 4.2); call it now and then, for instance at the end of an
-    epoch. It differs from the paper in two points, without which the prior of
-    one tensor has no finite maximum: each covariance is scaled to a mean
-    variance of 1, so that `weight` remains the prior's strength, and is shrunk
-    towards the identity, where the paper adds a small multiple of it. Biases
-    have no prior.
+    epoch. It differs from the paper in two points, for the density that one
+    tensor has under its own prior is not bounded: each covariance is scaled to
+    a mean variance of 1, so that `weight` remains the prior's strength; and it
+    is shrunk towards the identity, where the paper adds a small multiple of the
+    identity. Biases have no prior.
 
-    The layer takes `[batch, features]` for all tasks, or a dict of such for
-    tasks with data of their own, where some may be missing; it returns a dict.
-    Each head has a variable of its own, so a task's loss has no gradient in
-    another's.
+    The layer takes `[batch, features]` for all tasks. Tasks with data of their
+    own give a dict of such, in which some tasks may be missing. It returns a
+    dict. Each head is a variable, so the loss of one task has no gradient with
+    respect to another's head.
 
     Args:
         tasks: the tasks' names.
@@ -62,15 +63,8 @@ class RelatedDense(keras.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.tasks = list(tasks)
-        if not self.tasks or len(set(self.tasks)) < len(self.tasks):
-            raise errors.InputError(
-                f"tasks={self.tasks}: expected one or more different names"
-            )
-        if not weight >= 0:
-            raise errors.InputError(
-                f"weight={weight}: expected a number not below 0"
-            )
+        self.tasks = arguments.check_task_names(tasks)
+        arguments.check_not_negative(weight=weight)
         if not 0 < shrinkage <= 1:
             raise errors.InputError(
                 f"shrinkage={shrinkage}: expected a number in (0, 1]"
@@ -91,10 +85,11 @@ class RelatedDense(keras.Layer):
             self.add_weight(
                 name=f"{task}_kernel",
                 shape=(features, self.units),
-                # One initializer draws the same at each call.
+                # An initializer gives the same values at each call.
                 initializer=self.kernel_initializer.clone(),
-                # The prior is of all heads together. Keras takes a variable's
-                # regularizer once, however often the layer is called.
+                # The penalty is of all heads together, so the first has it for
+                # all. Keras adds the penalty of a variable once, however often
+                # the layer is called.
                 regularizer=self._penalty if index == 0 else None,
             )
             for index, task in enumerate(self.tasks)
@@ -129,7 +124,7 @@ class RelatedDense(keras.Layer):
         }
 
     def update_covariances(self) -> None:
-        """Fits the covariances to the heads' weights, each once, in order.
+        """Fits each covariance once to the heads' weights, in order.
 
         `S_k = W_(k) (kron of the other precisions) W_(k)^T`, scaled and shrunk,
         with W_(k) the tensor unfolded along its dimension k.
@@ -221,7 +216,7 @@ def _multiply(weights: tf.Tensor, matrices: dict) -> tf.Tensor:
     for mode, matrix in matrices.items():
         axis = _MODES.index(mode)
         product = tf.tensordot(matrix.value, weights, (1, axis))
-        # The dimension that was multiplied came out first.
+        # tensordot puts the multiplied dimension first.
         order = [1, 2]
         order.insert(axis, 0)
         weights = tf.transpose(product, order)

@@ -7,16 +7,16 @@ Functions for Multi-Task Learning" (ICLR 2018).
 import keras
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 
 
 @keras.saving.register_keras_serializable("tfmeta")
 class RoutedDense(keras.Layer):
     """A fully connected layer that is one of k function blocks.
 
-    `call(inputs, decision)` takes inputs `[..., features]` and the block's
-    number, a scalar that a `Router` gives. Only this block is computed, and
-    only it has a gradient, in the form of `tf.IndexedSlices`.
+    `call(inputs, decision)` takes inputs `[..., features]` and the number of a
+    block, a scalar that a `Router` gives. Only this block is computed and has a
+    gradient, in the form of `tf.IndexedSlices`.
 
     Args:
         units: number of outputs.
@@ -38,11 +38,7 @@ class RoutedDense(keras.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value in (("units", units), ("blocks", blocks)):
-            if not isinstance(value, int) or value < 1:
-                raise errors.InputError(
-                    f"{name}={value!r}: expected a positive integer"
-                )
+        arguments.check_positive_integers(units=units, blocks=blocks)
         self.units = units
         self.blocks = blocks
         self.activation = keras.activations.get(activation)
@@ -55,7 +51,7 @@ class RoutedDense(keras.Layer):
             name="kernels",
             shape=(self.blocks, inputs_shape[-1], self.units),
             initializer=self._initialize,
-            # What is cast is the block alone.
+            # `call` casts the chosen block alone.
             autocast=False,
         )
         self.biases = self.add_weight(
@@ -89,8 +85,8 @@ class RoutedDense(keras.Layer):
         }
 
     def _initialize(self, shape, dtype):
-        # Each block as a layer of its own: the fans are those of one block,
-        # and one initializer would draw the same for all.
+        # Each block as a layer of its own: the fans are those of one block, and
+        # clones, for an initializer gives the same values at each call.
         return tf.stack(
             [
                 self.kernel_initializer.clone()(shape[1:], dtype)

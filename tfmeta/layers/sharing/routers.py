@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.sharing import simplex
 
 
@@ -21,9 +22,9 @@ class Router(keras.Layer):
 
     An agent's policy is a table, `[depth, blocks]`, each row a distribution
     (section 3.1.2, multiple agents with tabular policies). In training its
-    decisions are drawn from it; at inference they are the likeliest. A call
-    makes one set of decisions for the whole batch, which is of one task, so
-    that only the chosen blocks are computed; the paper's are one an example.
+    decisions are drawn from it; at inference they are the likeliest. A batch is
+    of one task, and a call decides once for the whole batch, so that only the
+    chosen blocks are computed. (The paper decides for each example.)
 
     The policies learn by `update_policies`, the weighted policy learner
     (algorithm 3, after Abdallah & Lesser 2006), not by gradients. A train step
@@ -33,9 +34,10 @@ class Router(keras.Layer):
         ...
         router.update_policies(task, router.last_decisions(task), rewards)
 
-    with reward 1 for an example that is right and -1 for another, or its
-    log-likelihood (section 3.1.1). In a `tfmeta.multitask.MultiTaskModel` the
-    latter comes by itself, as minus the task's loss.
+    with the reward 1 for an example that is classified rightly and -1 for
+    another, or with its log-likelihood (section 3.1.1).
+    `tfmeta.multitask.MultiTaskModel` does the latter by itself, with minus the
+    task's loss, see `learn_from_losses`.
 
     Args:
         tasks: the tasks' names.
@@ -44,10 +46,10 @@ class Router(keras.Layer):
         learning_rate: of the policies.
         collaboration: rho in [0, 1], the reward for a block that the agents
             choose with probability 1, so that few blocks are used.
-        average_rate: share of the newest return in the running average of
-            returns that others are held against, in (0, 1].
-        min_probability: below which no block's probability falls, so that each
-            is tried again (epsilon of Abdallah & Lesser); below 1 / blocks.
+        average_rate: share of the newest return in the running average that
+            returns are compared with, in (0, 1].
+        min_probability: the least probability of a block, so that each is tried
+            from time to time (epsilon of Abdallah & Lesser); below 1 / blocks.
         seed: integer seed of the draws; a random one if None.
         **kwargs: see `keras.Layer`.
 
@@ -68,41 +70,19 @@ class Router(keras.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.tasks = list(tasks)
-        if not self.tasks or len(set(self.tasks)) < len(self.tasks):
+        self.tasks = arguments.check_task_names(tasks)
+        arguments.check_positive_integers(depth=depth, blocks=blocks)
+        arguments.check_positive(
+            learning_rate=learning_rate, average_rate=average_rate
+        )
+        arguments.check_shares(
+            collaboration=collaboration, average_rate=average_rate
+        )
+        if not 0 <= min_probability * blocks < 1:
             raise errors.InputError(
-                f"tasks={self.tasks}: expected one or more different names"
+                f"min_probability={min_probability}: expected a number in "
+                "[0, 1 / blocks)"
             )
-        for name, value, valid, expected in (
-            ("depth", depth, depth >= 1, "a positive integer"),
-            ("blocks", blocks, blocks >= 1, "a positive integer"),
-            (
-                "learning_rate",
-                learning_rate,
-                learning_rate > 0,
-                "a positive number",
-            ),
-            (
-                "collaboration",
-                collaboration,
-                0 <= collaboration <= 1,
-                "a number in [0, 1]",
-            ),
-            (
-                "average_rate",
-                average_rate,
-                0 < average_rate <= 1,
-                "a number in (0, 1]",
-            ),
-            (
-                "min_probability",
-                min_probability,
-                0 <= min_probability * blocks < 1,
-                "a number in [0, 1 / blocks)",
-            ),
-        ):
-            if not valid:
-                raise errors.InputError(f"{name}={value}: expected {expected}")
         self.depth = depth
         self.blocks = blocks
         self.learning_rate = learning_rate
@@ -114,7 +94,7 @@ class Router(keras.Layer):
 
     def build(self, input_shape=None):
         """Makes the policies, the average returns and the last decisions."""
-        del input_shape  # A table does not look at what is routed.
+        del input_shape  # A table does not depend on what is routed.
         tasks = len(self.tasks)
         self.policies = self.add_weight(
             name="policies",
@@ -188,10 +168,10 @@ class Router(keras.Layer):
         collaboration rewards from it onwards (section 3.1.1). Its difference to
         the average return so far moves the probability of the block chosen,
         multiplied by `1 - probability` if it is positive and by `probability`
-        if negative: so agents slow down near a decision and others can adjust
-        to it. The rows are projected back to distributions.
+        if it is negative: an agent slows down as it becomes certain, so that
+        others can adjust to it. The rows are projected back to distributions.
 
-        It makes no use of the host and can be part of a `tf.function`.
+        It can be part of a `tf.function`.
 
         Args:
             task: its name.
@@ -202,11 +182,11 @@ class Router(keras.Layer):
             InputError: if the task is unknown.
         """
         index = self._index(task)
-        # Of a scalar the mean is itself.
+        # The mean of a scalar is the scalar.
         final = tf.reduce_mean(tf.cast(rewards, tf.float32))
         chosen = tf.one_hot(tf.cast(decisions, tf.int32), self.blocks)
         policies = self.policies.value
-        # How likely the router is to choose the block, whatever the task.
+        # The probability of each block, averaged over tasks.
         usage = tf.reduce_mean(policies, axis=0)
         bonuses = self.collaboration * tf.reduce_sum(chosen * usage, -1)
         returns = final + tf.cumsum(bonuses, reverse=True)

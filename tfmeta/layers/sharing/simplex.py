@@ -1,4 +1,4 @@
-"""Projection to distributions."""
+"""Projection to the probability simplex."""
 
 import tensorflow as tf
 
@@ -8,18 +8,18 @@ def project_to_simplex(values: tf.Tensor, minimum: float = 0.0) -> tf.Tensor:
 
     Args:
         values: `[..., size]`.
-        minimum: that each probability has at least, below `1 / size`.
+        minimum: the least value of each probability, below `1 / size`.
 
     Returns:
-        Of all distributions with that minimum the one nearest in Euclidean
-        distance, of the same shape.
+        The nearest of all distributions with that minimum, in Euclidean
+        distance; of the same shape.
     """
     size = values.shape[-1]
     shifted = values - minimum
     ordered = tf.sort(shifted, axis=-1, direction="DESCENDING")
     excess = tf.cumsum(ordered, axis=-1) - (1 - size * minimum)
     thresholds = excess / tf.range(1, size + 1, dtype=values.dtype)
-    # The rows' entries that stay above the minimum, the largest always.
+    # How many entries of a row stay above the minimum; at least the largest.
     support = tf.reduce_sum(
         tf.cast(ordered > thresholds, tf.int32), -1, keepdims=True
     )

@@ -1,13 +1,15 @@
 """Sluice networks (Ruder et al. 2019, arXiv 1705.08142).
 
-Their three parts: what tasks share of each layer's subspaces (alpha), which
-layers a task's output reads (beta), and a price on subspaces that say the same.
+Their three parts: a mixture of the subspaces of all tasks' layers (alpha), a
+mixture of the layers that a task's output reads (beta), and a penalty on
+subspaces that overlap.
 """
 
 import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.sharing import cross_stitch
 
 
@@ -18,11 +20,12 @@ class SluiceUnit(keras.Layer):
     Each activation's channels are cut into S subspaces of equal size, and each
     subspace of each task becomes a mixture of all T S subspaces (the matrix
     equation of the paper's alpha parameters). With one subspace it is a
-    cross-stitch unit; with alpha the identity it changes nothing.
+    cross-stitch unit; if alpha is the identity, outputs are the inputs.
 
     Args:
         subspaces: S.
-        own: initial weight of a subspace itself; the others share the rest.
+        own: initial weight of a subspace itself. The others have equal weights,
+            and all weights sum to 1.
         **kwargs: see `keras.Layer`.
 
     Raises:
@@ -31,9 +34,8 @@ class SluiceUnit(keras.Layer):
 
     def __init__(self, subspaces: int = 2, own: float = 0.9, **kwargs):
         super().__init__(**kwargs)
-        _check_subspaces(subspaces)
-        if not 0 <= own <= 1:
-            raise errors.InputError(f"own={own}: expected a number in [0, 1]")
+        arguments.check_positive_integers(subspaces=subspaces)
+        arguments.check_shares(own=own)
         self.subspaces = subspaces
         self.own = own
 
@@ -41,7 +43,7 @@ class SluiceUnit(keras.Layer):
         """Makes `alpha`, `[T S, T S]`, the tasks' subspaces in order.
 
         Raises:
-            InputError: if there is one input alone, their shapes differ, or
+            InputError: if there is only one input, their shapes differ, or
                 their channels cannot be cut.
         """
         channels = cross_stitch.read_channels(self.name, input_shape)
@@ -85,14 +87,15 @@ class SluiceUnit(keras.Layer):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class LayerMixture(keras.Layer):
-    """Mixes one task's layers into what its output reads, by weights beta.
+    """Mixes the activations of one task's layers, for its output to read.
 
     A list of K activations of one shape, first layer first, becomes `sum_k
     beta_k h_k` (the paper's beta parameters, its skip connections).
 
     Args:
-        last: initial weight of the last layer, of which the others share the
-            rest; equal weights if None. With 1 it starts as the plain network.
+        last: initial weight of the last layer. The others have equal weights,
+            and all weights sum to 1. If None, all are equal; if 1, the output
+            reads the last layer alone at the start, as in a plain network.
         **kwargs: see `keras.Layer`.
 
     Raises:
@@ -101,15 +104,15 @@ class LayerMixture(keras.Layer):
 
     def __init__(self, last: float | None = None, **kwargs):
         super().__init__(**kwargs)
-        if last is not None and not 0 <= last <= 1:
-            raise errors.InputError(f"last={last}: expected a number in [0, 1]")
+        if last is not None:
+            arguments.check_shares(last=last)
         self.last = last
 
     def build(self, input_shape):
         """Makes `beta`, `[K]`.
 
         Raises:
-            InputError: if there is one input alone, or their shapes differ.
+            InputError: if there is only one input, or their shapes differ.
         """
         cross_stitch.read_channels(self.name, input_shape)
         layers = len(input_shape)
@@ -136,10 +139,10 @@ class LayerMixture(keras.Layer):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class OrthogonalSubspaces(keras.Regularizer):
-    """A price on subspaces of a layer that overlap.
+    """A penalty on subspaces of a layer that overlap.
 
     `weight * sum_{s<r} |G_s^T G_r|_F^2`, with G_s the columns of the kernel
-    that make subspace s (the paper's constraint; after Bousmalis et al. 2016).
+    that make subspace s (the paper's constraint, after Bousmalis et al. 2016).
     Use it as `kernel_regularizer` of the layer before a `SluiceUnit`.
 
     Args:
@@ -151,11 +154,8 @@ class OrthogonalSubspaces(keras.Regularizer):
     """
 
     def __init__(self, weight: float, subspaces: int = 2):
-        if not weight >= 0:
-            raise errors.InputError(
-                f"weight={weight}: expected a number not below 0"
-            )
-        _check_subspaces(subspaces)
+        arguments.check_not_negative(weight=weight)
+        arguments.check_positive_integers(subspaces=subspaces)
         self.weight = weight
         self.subspaces = subspaces
 
@@ -178,13 +178,6 @@ class OrthogonalSubspaces(keras.Regularizer):
     def get_config(self):
         """Returns the constructor's arguments."""
         return {"weight": self.weight, "subspaces": self.subspaces}
-
-
-def _check_subspaces(subspaces: int) -> None:
-    if not isinstance(subspaces, int) or subspaces < 1:
-        raise errors.InputError(
-            f"subspaces={subspaces!r}: expected a positive integer"
-        )
 
 
 def _check_divides(subspaces: int, channels: int) -> None:

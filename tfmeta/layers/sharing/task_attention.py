@@ -1,4 +1,4 @@
-"""The attention module of MTAN: what one task takes from shared features."""
+"""The attention module of MTAN: it masks shared features for one task."""
 
 import keras
 import tensorflow as tf
@@ -10,13 +10,13 @@ from tfmeta import errors
 class TaskAttention(keras.Layer):
     """Masks a stage's shared features for one task (Liu et al. 2019).
 
-    Of `[first, last]` or `[first, last, previous]`, all `[batch, height, width,
-    channels]`, it returns `mask * last` (eq. 1), where first and last are the
-    shared features at a stage's begin and end and previous is what the task's
-    module of the stage before returned, brought to this stage's size by a
-    convolution which the tasks share. The mask in [0, 1] is a function of first
-    and previous: two convolutions of 1x1, with batch normalization, ReLU and
-    sigmoid (eq. 2).
+    It takes `[first, last]` or `[first, last, previous]`, all `[batch, height,
+    width, channels]`, and returns `mask * last` (eq. 1). The shared features at
+    the beginning and at the end of a stage are first and last; previous is the
+    output of the task's module in the stage before, brought to this stage's
+    size by a convolution that the tasks share. The mask, in [0, 1], is a
+    function of first and previous: two convolutions of 1x1, with batch
+    normalization, ReLU and sigmoid (eq. 2).
 
     Args:
         filters: channels between the two convolutions; those of `last` if
@@ -32,8 +32,8 @@ class TaskAttention(keras.Layer):
         """Makes the mask's convolutions.
 
         Raises:
-            InputError: if there are neither two nor three inputs, or these are
-                not images of one height and width.
+            InputError: if there are not two or three inputs, or these are not
+                images of one height and width.
         """
         shapes = [tuple(shape) for shape in input_shape]
         if (
@@ -56,7 +56,7 @@ class TaskAttention(keras.Layer):
             keras.layers.BatchNormalization(dtype=self.dtype_policy),
             keras.layers.Activation("sigmoid", dtype=self.dtype_policy),
         ]
-        shape = self._read_shape(shapes)
+        shape = self._mask_input_shape(shapes)
         for layer in self.mask_layers:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
@@ -84,8 +84,8 @@ class TaskAttention(keras.Layer):
         """Returns the constructor's arguments."""
         return super().get_config() | {"filters": self.filters}
 
-    def _read_shape(self, shapes):
-        """Returns the shape of what the mask is made of."""
+    def _mask_input_shape(self, shapes):
+        """Returns the shape of first and previous, concatenated."""
         first, _, *previous = shapes
         channels = sum(shape[-1] for shape in (first, *previous))
         return (*first[:-1], channels)

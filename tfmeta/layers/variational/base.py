@@ -21,30 +21,32 @@ DEFAULT_BIAS_POSTERIOR = posteriors.MeanFieldNormal(is_singular=True)
 class VariationalLayer(keras.Layer):
     """A layer with a posterior and a prior over its kernel and bias.
 
-    It brings `tfp.layers` to Keras 3: the arguments bear the same names and
-    take the same functions. (TFP's own layers are of `tf_keras`; a Keras 3
-    model refuses them, or trains nothing of them.)
+    It brings `tfp.layers` to Keras 3: the arguments have the same names and
+    take the same functions. (TFP's own layers are `tf_keras` layers: a Keras 3
+    model refuses them or does not train them.)
 
     In training (`training=True`) each call draws weights anew, from a
     `keras.random.SeedGenerator` whose state is one of the layer's variables:
-    the same state gives the same draw (but another under XLA, whose normal
+    the same state gives the same draw (but another one under XLA, whose normal
     numbers are not those of TensorFlow's kernels). At inference the weights
-    are the posterior's means; `layer(x, training=True)` draws there too. (In
-    both it is like Keras' Dropout, also in that a saved model starts its draws
-    anew. TFP's layers always draw.) Each call adds the divergences of kernel
-    and bias to the layer's losses.
+    are the posterior's means; `layer(x, training=True)` draws there, too.
+    Keras' Dropout does all this alike, and like Dropout a loaded model starts
+    its draws anew. (TFP's layers always draw.) Each call adds the divergences
+    of kernel and bias to the layer's losses.
 
     Args:
         activation: Keras activation.
-        kernel_posterior_fn: `(dtype, shape, name, trainable, add_variable_fn)`
-            to the distribution of the kernel. It is called at each pass, and
-            `add_variable_fn` returns the variables made at the first.
-        kernel_posterior_tensor_fn: posterior to kernel, in training; by
-            default a draw. Where the estimator draws something else than the
-            kernel, it is given the distribution of that, as in TFP.
+        kernel_posterior_fn: maps `(dtype, shape, name, trainable,
+            add_variable_fn)` to the distribution of the kernel. It is called at
+            each pass, and `add_variable_fn` returns the variables that it made
+            at the first.
+        kernel_posterior_tensor_fn: maps the posterior to the kernel, in
+            training; by default it draws. An estimator that draws something
+            else (the outputs, a perturbation of the kernel) gives it the
+            distribution of that, as in TFP.
         kernel_prior_fn: as `kernel_posterior_fn`; None for no divergence.
-        kernel_divergence_fn: `(posterior, prior, kernel)` to a scalar, such as
-            `KLDivergence(weight=beta)`; None for no divergence.
+        kernel_divergence_fn: maps `(posterior, prior, kernel)` to a scalar,
+            such as `KLDivergence(weight=beta)`; None for no divergence.
         bias_posterior_fn: as for the kernel, by default a point mass; None for
             no bias.
         bias_posterior_tensor_fn: as for the kernel.
@@ -108,15 +110,15 @@ class VariationalLayer(keras.Layer):
         return self.activation(self._add_bias(outputs, bias_seed, weights))
 
     def draw_weights(self, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Draws what the layer multiplies by and adds.
+        """Draws kernel and bias, where all examples of a call share them.
 
         Args:
             seed: `[2]`.
 
         Returns:
-            The weights by their names, `"kernel"` and `"bias"`: what a call
-            would draw whose seed generator is in this state. Nothing where
-            draws are each example's own.
+            The weights by their names, `"kernel"` and `"bias"`: those of a call
+            with the seed generator in this state. Empty for estimators that
+            draw for each example.
         """
         del seed
         return {}
@@ -125,7 +127,7 @@ class VariationalLayer(keras.Layer):
         """Computes the divergences of kernel and bias, where they have some.
 
         Args:
-            draws: of `draw_weights`, for functions that need a draw.
+            draws: of `draw_weights`, for divergences that need a draw.
 
         Returns:
             Scalars, which each call adds to the layer's losses.
@@ -149,15 +151,15 @@ class VariationalLayer(keras.Layer):
             seed: `[2]`; None for the mean.
             given: posteriors or draws to take, by the names of the weights.
         """
-        raise NotImplementedError("an estimator says how the kernel is drawn")
+        raise NotImplementedError("an estimator defines the draw of the kernel")
 
     def _multiply(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Multiplies by a given kernel, which is linear in both."""
-        raise NotImplementedError("a kind of layer says what its product is")
+        """Returns the product of inputs and kernel, which is linear in both."""
+        raise NotImplementedError("a kind of layer defines its product")
 
     def _sign_shape(self, values: tf.Tensor):
         """Returns the shape of Flipout's signs for inputs or outputs."""
-        raise NotImplementedError("a kind of layer says what an example is")
+        raise NotImplementedError("a kind of layer defines the signs' shape")
 
     def _build_distributions(
         self, kernel_shape: tuple[int, ...], bias_shape: tuple[int, ...]
@@ -195,8 +197,7 @@ class VariationalLayer(keras.Layer):
             tf.as_dtype(self.variable_dtype),
             self._shapes[weight],
             f"{weight}_{role}",
-            # A variable that is made fixed stays so; a layer that is built
-            # while frozen can be freed, as any of Keras.
+            # Trainable, even if the layer is frozen now: it can be unfrozen.
             True,
             self._variable,
         )
@@ -205,8 +206,8 @@ class VariationalLayer(keras.Layer):
         """Makes a variable at its first call; then returns its value."""
         if name not in self._distribution_variables:
             if isinstance(initializer, keras.Initializer):
-                # Without a seed it would repeat its values: layers that share
-                # a posterior function would all start alike.
+                # An initializer gives the same values at each call: layers
+                # that share a posterior function would all start alike.
                 initializer = initializer.clone()
             self._distribution_variables[name] = self.add_weight(
                 name=name,
@@ -248,7 +249,9 @@ class VariationalLayer(keras.Layer):
         """Returns means and scales of a normal kernel; adds its divergence."""
         is_given = "kernel" in given
         posterior = given["kernel"] if is_given else self.posterior("kernel")
-        normal = getattr(posterior, "distribution", posterior)
+        normal = posterior
+        if isinstance(posterior, tfd.Independent):
+            normal = posterior.distribution
         if not isinstance(normal, tfd.Normal):
             raise errors.InputError(
                 f"kernel_posterior_fn: {type(self).__name__} needs independent "
@@ -299,8 +302,8 @@ class VariationalLayer(keras.Layer):
         """Returns the constructor's arguments, serialized.
 
         Raises:
-            InputError: if one of the functions is a lambda or a closure: a
-                saved model is data, and holds no code.
+            InputError: if one of the functions is a lambda or a closure, for a
+                saved model holds no code.
         """
         config = super().get_config()
         config["activation"] = keras.activations.serialize(self.activation)

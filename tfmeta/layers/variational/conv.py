@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.variational import base, estimators
 
 
@@ -20,8 +21,8 @@ class _Convolution2D(base.VariationalLayer):
         **kwargs: see `VariationalLayer`.
 
     Raises:
-        InputError: if `data_format` or `padding` is another one, a size is not
-            positive, or strides and dilation are both above 1, which
+        InputError: if `data_format` or `padding` is none of these, a size is
+            not positive, or strides and dilation are both above 1, which
             TensorFlow cannot do.
     """
 
@@ -44,10 +45,7 @@ class _Convolution2D(base.VariationalLayer):
             raise errors.InputError(
                 f"padding={padding!r}: expected valid or same"
             )
-        if not _is_size(filters):
-            raise errors.InputError(
-                f"filters={filters!r}: expected a positive integer"
-            )
+        arguments.check_positive_integers(filters=filters)
         self.filters = filters
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.strides = _pair("strides", strides)
@@ -74,7 +72,7 @@ class _Convolution2D(base.VariationalLayer):
             kernel,
             strides=self.strides,
             padding=self.padding.upper(),
-            # Without it an eager second derivative fails.
+            # Without this argument an eager second derivative fails.
             data_format="NHWC",
             dilations=self.dilation_rate,
         )
@@ -131,7 +129,7 @@ class Convolution2DFlipout(estimators.Flipout, _Convolution2D):
     """
 
 
-# The short names, which TFP has too.
+# TFP has the short names, too.
 Conv2DReparameterization = Convolution2DReparameterization
 Conv2DFlipout = Convolution2DFlipout
 

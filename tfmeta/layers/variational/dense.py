@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.variational import base, estimators
 
 
@@ -20,10 +20,7 @@ class _Dense(base.VariationalLayer):
 
     def __init__(self, units: int, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise errors.InputError(
-                f"units={units!r}: expected a positive integer"
-            )
+        arguments.check_positive_integers(units=units)
         self.units = units
 
     def build(self, input_shape):

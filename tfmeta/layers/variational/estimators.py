@@ -1,4 +1,4 @@
-"""How a variational layer draws its product with the kernel."""
+"""The ways in which variational layers draw: the estimators of gradients."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Reparameterization(base.VariationalLayer):
 class LocalReparameterization(base.VariationalLayer):
     """Draws the product instead of the kernel (Kingma et al. 2015).
 
-    Each example has its own noise, of less variance in the gradient. The
-    kernel's posterior is independent and normal.
+    Each example has its own noise, so that the gradient varies less. The
+    kernel's posterior has to be independent and normal.
     """
 
     def _product(self, inputs, seed, given):
@@ -49,8 +49,8 @@ class LocalReparameterization(base.VariationalLayer):
 class Flipout(base.VariationalLayer):
     """Draws one kernel, and random signs for each example (Wen et al. 2018).
 
-    So the examples' noises are uncorrelated, at the price of two products. The
-    kernel's posterior is independent and normal.
+    So the noise of different examples is uncorrelated, at the price of two
+    products. The kernel's posterior has to be independent and normal.
     """
 
     def _product(self, inputs, seed, given):

@@ -8,18 +8,18 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.variational import lazy_distributions as tfd
 
 
 @keras.saving.register_keras_serializable("tfmeta")
 class LearnedNormalPrior:
-    """A normal prior `N(0, s^2)` for each weight, with one learned s a kernel.
+    """A normal prior `N(0, s^2)` of a kernel's weights, with one learned s.
 
-    The divergence alone trains s, whose optimum is the root mean square of the
-    posterior's draws, so that a posterior pays for what its weights differ in
-    and not for their common scale (empirical Bayes; MacKay 1992, "A Practical
-    Bayesian Framework for Backpropagation Networks", section 4).
+    Only the divergence trains s. Its optimum is the root mean square of the
+    posterior's draws, so that the divergence does not depend on the weights'
+    common scale, but on how they differ (empirical Bayes; MacKay 1992, "A
+    Practical Bayesian Framework for Backpropagation Networks", section 4).
 
     Args:
         initial_scale: s at the start.
@@ -29,10 +29,7 @@ class LearnedNormalPrior:
     """
 
     def __init__(self, initial_scale: float = 0.1):
-        if not initial_scale > 0:
-            raise errors.InputError(
-                f"initial_scale={initial_scale}: expected a positive number"
-            )
+        arguments.check_positive(initial_scale=initial_scale)
         self._initial_scale = initial_scale
 
     def __call__(

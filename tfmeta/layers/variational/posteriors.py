@@ -1,7 +1,7 @@
 """Posteriors, priors and divergences of variational layers.
 
-They have the signatures of TensorFlow Probability's layer utilities, are made
-of its distributions, and save with a Keras model.
+They have the signatures of TensorFlow Probability's layer utilities, return its
+distributions, and are saved with a Keras model.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 from tfmeta.layers.variational import lazy_distributions as tfd
 
 
 class _Configurable:
-    """Saves the constructor's arguments, which it keeps in `_config`."""
+    """Has its constructor's arguments saved, which are in `_config`."""
 
     _config: dict
 
@@ -54,10 +54,8 @@ class MeanFieldNormal(_Configurable):
         initial_scale: float | None = None,
         is_singular: bool = False,
     ):
-        if initial_scale is not None and not initial_scale > 0:
-            raise errors.InputError(
-                f"initial_scale={initial_scale}: expected a positive number"
-            )
+        if initial_scale is not None:
+            arguments.check_positive(initial_scale=initial_scale)
         self._config = {
             "loc_initializer": loc_initializer,
             "initial_scale": initial_scale,
@@ -130,10 +128,7 @@ class NormalPrior(_Configurable):
     """
 
     def __init__(self, scale: float = 1.0):
-        if not scale > 0:
-            raise errors.InputError(
-                f"scale={scale}: expected a positive number"
-            )
+        arguments.check_positive(scale=scale)
         self._config = {"scale": scale}
 
     def __call__(
@@ -154,21 +149,18 @@ class NormalPrior(_Configurable):
 class KLDivergence(_Configurable):
     """`weight * KL(q(theta) || p(theta))`, summed over the weights.
 
-    Where TFP has a closed form of the divergence, that.
+    TFP's closed form of the divergence is used, where it has one.
 
     Args:
-        weight: beta of Yin et al. (2020), equation 5; with a training set of n
-            examples, 1/n makes a Bayesian network's bound.
+        weight: beta of Yin et al. (2020), equation 5. With a training set of n
+            examples, 1/n gives the evidence bound of a Bayesian network.
 
     Raises:
         InputError: if `weight` is negative.
     """
 
     def __init__(self, weight: float = 1.0):
-        if not weight >= 0:
-            raise errors.InputError(
-                f"weight={weight}: expected a number not below 0"
-            )
+        arguments.check_not_negative(weight=weight)
         self._config = {"weight": weight}
 
     def __call__(
@@ -180,5 +172,5 @@ class KLDivergence(_Configurable):
 
 
 def _independent(distribution, shape) -> tfd.Distribution:
-    """Makes one distribution of a whole weight, whose KL is one number."""
+    """Returns one distribution of a whole weight: its KL is one number."""
     return tfd.Independent(distribution, reinterpreted_batch_ndims=len(shape))

@@ -4,18 +4,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 
 
 @keras.saving.register_keras_serializable("tfmeta")
 class StochasticBottleneck(keras.Layer):
-    """Activations z ~ N(mu(x), sigma(x)^2), with a price on their information.
+    """Activations z ~ N(mu(x), sigma(x)^2), whose information is penalized.
 
     Meta-regularization on activations, MR(A) (Yin et al. 2020, section 4.1):
-    the inputs pass through few numbers, and `beta KL(N(mu, sigma^2) || N(0,
-    1))` bounds what these say of the inputs. In training each example's z is
-    drawn; at inference it is mu. The divergence is averaged over examples and
-    units, and added to the layer's losses at each call.
+    the inputs pass through a few numbers z, and `KL(N(mu, sigma^2) || N(0, 1))`
+    bounds the information on the inputs that is in them. In training each
+    example's z is drawn; at inference it is mu. The divergence is averaged over
+    examples and units, and `beta` times it is added to the layer's losses at
+    each call.
 
     Args:
         units: size of z.
@@ -35,11 +36,7 @@ class StochasticBottleneck(keras.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not divergence_weight >= 0:
-            raise errors.InputError(
-                f"divergence_weight={divergence_weight}: expected a number "
-                "not below 0"
-            )
+        arguments.check_not_negative(divergence_weight=divergence_weight)
         self.units = units
         self.divergence_weight = divergence_weight
         self.seed = seed
@@ -59,7 +56,7 @@ class StochasticBottleneck(keras.Layer):
     def call(self, inputs, training=False):
         """Returns z, `[batch, units]`."""
         mean = self._mean(inputs)
-        # At full precision, whatever the layer computes in, and never 0.
+        # In full precision, also where the layer computes in less; never 0.
         wide_mean = tf.cast(mean, self.variable_dtype)
         wide_scale = np.finfo(self.variable_dtype).eps + tf.nn.softplus(
             tf.cast(self._untransformed_scale(inputs), self.variable_dtype)

@@ -1,4 +1,4 @@
-"""CIFAR-100 as 20 tasks: the coarse classes, of five fine classes each.
+"""CIFAR-100 as 20 tasks: each coarse class is a task of five fine classes.
 
 Krizhevsky: Learning multiple layers of features from tiny images. 2009. As
 multi-task data: Rosenbaum, Klinger and Riemer: Routing networks. ICLR 2018.
@@ -27,19 +27,19 @@ def load_cifar100(
 ) -> task_splits.TaskSplits:
     """Returns CIFAR-100 through TensorFlow Datasets, downloaded if need be.
 
-    A task is a coarse class such as `trees`, and an image's label the place of
-    its fine class (`maple_tree`, `oak_tree`, ...) among the five of the coarse
-    one. Which five these are is read off the pairs of labels in the data: it
-    cannot be computed from the number of a fine class. (Its remainder by five,
-    which published code takes, gives one label to several fine classes of a
-    task, in every task.)
+    A task is a coarse class such as `trees`. The label of an image is the place
+    of its fine class (`maple_tree`, `oak_tree`, ...) among the five of the
+    coarse class. Which five these are is read off the pairs of labels in the
+    data, for it does not follow from the number of a fine class. (Published
+    code takes this number modulo five, which gives the same label to several
+    fine classes of a task, in every task.)
 
     Args:
         data_dir: the folder of TensorFlow Datasets, which holds or is to hold
             `cifar100/3.0.2`. Default: that of TensorFlow Datasets.
         seed: fixes which images are for validation.
-        validation_images_per_class: of the 500 training images of each fine
-            class, how many are held out for validation.
+        validation_images_per_class: how many of the 500 training images of each
+            fine class are held out for validation.
 
     Returns:
         The tasks, of uint8 images `[N, 32, 32, 3]`: with the defaults 2250 for

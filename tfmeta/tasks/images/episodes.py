@@ -30,13 +30,13 @@ def sample_episodes(
     it for a leading task axis:
     `sample_episodes(...).batch(16, drop_remainder=True)`.
 
-    `construction` says which classes form a task and which labels they bear:
+    `construction` is the way in which classes form a task and are labelled:
 
     - `"mutually_exclusive"`: any `ways` classes, labelled at random in each
       task, so that a task cannot be solved without its support. Meta-test
       tasks are of this kind.
-    - `"fixed_label_per_class"`: each class has one label in all tasks; a task
-      has one class of each label (Yin et al., 2020, section 6.3). One
+    - `"fixed_label_per_class"`: each class has the same label in all tasks; a
+      task has one class of each label (Yin et al., 2020, section 6.3). One
       function that ignores the support solves all training tasks.
     - `"fixed_groups"`: the classes are divided into disjoint groups of `ways`
       with fixed labels, and a task is one group (Rajendran et al., 2020).
@@ -52,11 +52,11 @@ def sample_episodes(
         seed: fixes the stream.
         start: the number of the first episode.
         assignment_seed: fixes which class has which label, or is in which
-            group; apart from `seed`, so that all streams share it.
+            group. It is not `seed`, for all streams have the same labels.
 
     Returns:
-        An infinite dataset of `Episode`. Within an episode the images stand
-        in the order of their labels.
+        An infinite dataset of `Episode`. Within an episode the images are in
+        the order of their labels.
 
     Raises:
         InputError: if there are fewer classes than `ways`, if a class has
@@ -108,8 +108,9 @@ def _gather_images(images: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return gathered
 
 
-# A construction is a function that draws the classes of a task, in the order
-# of their labels, from a number of random integers (over all of int32).
+# A construction is a function that draws the classes of a task, in the order of
+# their labels, and the number of random integers (over all of int32) that it
+# draws them from.
 _ClassSampler = tuple[Callable[[tf.Tensor], tf.Tensor], int]
 
 
@@ -124,8 +125,8 @@ def _fixed_label_per_class(
     num_classes: int, ways: int, assignment_seed: int
 ) -> _ClassSampler:
     shuffled = _shuffled(num_classes, assignment_seed)
-    # Row y holds the classes with label y. Where the classes cannot be
-    # divided evenly the last column is filled up, but never drawn.
+    # Row y holds the classes with label y. If `ways` does not divide their
+    # number, the last column is filled up with classes that are never drawn.
     rows = -(-num_classes // ways)
     table = np.resize(shuffled, [rows, ways]).T
     classes_of_label = tf.constant(table, tf.int32)

@@ -1,4 +1,4 @@
-"""Labelled images in memory, grouped by class: what episodes are drawn from."""
+"""Labelled images in memory, grouped by class."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class ImageClasses:
         Args:
             images: `[N, H, W, C]` or `[N, H, W]` (one channel); uint8 (0 to
                 255) or finite floats, which are stored as float32.
-            class_ids: `[N]` integers, the class of each image; any integers.
+            class_ids: the class of each image, `[N]`; any integers.
             class_names: one name for each class, in the order of increasing
                 id. Default: the ids.
 
@@ -63,7 +63,7 @@ class ImageClasses:
 
     @property
     def offsets(self) -> np.ndarray:
-        """The index in `images` of each class's first, `[num_classes]`."""
+        """Where each class begins in `images`, `[num_classes]`."""
         return np.cumsum(self._counts) - self._counts
 
     @property
@@ -113,7 +113,7 @@ class ImageClasses:
             class_indices: distinct numbers of classes, 0 to `num_classes - 1`.
 
         Raises:
-            InputError: if there are none, one is out of range or comes twice.
+            InputError: if there are none, or one is out of range or repeated.
         """
         indices = np.asarray(class_indices)
         if (
@@ -138,9 +138,9 @@ class ImageClasses:
     def with_rotations(self) -> "ImageClasses":
         """Returns four times the classes: each also turned by 90, 180, 270.
 
-        A class turned by a quarter is a class of its own (Santoro et al.,
-        2016, section 4.1). Split the classes first, so that a character does
-        not stand in two splits in different rotations.
+        A class whose images are turned by 90 degrees is a new class (Santoro et
+        al., 2016, section 4.1). Split the classes first, so that a character is
+        not in two splits in different rotations.
 
         Raises:
             InputError: if the images are not square.
@@ -206,10 +206,10 @@ class ImageClasses:
 
         Args:
             images_per_class: how many of each class are held out.
-            seed: fixes which.
+            seed: fixes which images these are.
 
         Returns:
-            The rest and what is held out, with the same classes.
+            The other images and those held out, with the same classes.
 
         Raises:
             InputError: if a part of a class would be empty, or the seed is
@@ -246,7 +246,7 @@ def _checked_images(images: np.ndarray) -> np.ndarray:
             f"got shape {list(images.shape)}"
         )
     if np.issubdtype(images.dtype, np.floating):
-        with np.errstate(over="ignore"):  # To infinity, which is found below.
+        with np.errstate(over="ignore"):  # Infinity is refused below.
             images = images.astype(np.float32)
         finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
         if not finite.all():

@@ -23,8 +23,8 @@ def load_image_folder(
     """Returns the images of a folder that has one sub-folder for each class.
 
     The classes are the sub-folders in the order of their names, and are named
-    after them. Hidden files, and files that are not called PNG, JPEG, BMP or
-    GIF, are passed over; see `load_images` for how the others are read.
+    after them. Files that are hidden, or do not have the suffix of a PNG, JPEG,
+    BMP or GIF image, are passed over; `load_images` reads the others.
 
     Args:
         path: the folder.
@@ -72,7 +72,7 @@ def load_image_folder(
 
 
 def list_images(path: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Returns the image files that lie in a folder, in the order of names.
+    """Returns the image files in a folder, in the order of their names.
 
     Raises:
         InputError: if there is no such folder or no image in it.
@@ -102,7 +102,7 @@ def load_images(
     channels: int = 1,
     invert: bool = False,
 ) -> np.ndarray:
-    """Reads images: labelled ones for a folder of classes, or unlabelled.
+    """Reads images from files.
 
     Transparent parts become white. An image is stretched to a square with
     antialiasing; of an animation the first frame is taken.

@@ -25,10 +25,10 @@ _NUM_BACKGROUND = 964
 # The sizes of Yin et al. (2020), section 6.3: 1200 characters to learn from.
 _NUM_RANDOM_META_TEST = 423
 
-# The split of Vinyals et al. (2016) with validation classes, as
+# The split of Vinyals et al. (2016) with validation classes, as listed by
 # jakesnell/prototypical-networks (data/omniglot/splits/vinyals) and
-# tristandeleu/pytorch-meta (torchmeta/datasets/assets/omniglot) list it:
-# these alphabets are in meta-validation,
+# tristandeleu/pytorch-meta (torchmeta/datasets/assets/omniglot). These
+# alphabets are in meta-validation,
 _VINYALS_VALIDATION = (
     "Armenian",
     "Bengali",
@@ -76,7 +76,7 @@ def load_omniglot(
       `validation_classes` of the other 1200 in meta-validation (the sizes of
       Yin et al., 2020, section 6.3).
     - `"vinyals"`: 1028, 172 and 423 characters, mostly by alphabet (Vinyals
-      et al., 2016). It has neither seed nor choice.
+      et al., 2016). `seed` and `validation_classes` do not change it.
     - `"background_evaluation"`: the 659 characters of the 20 evaluation
       alphabets are in meta-test, and `validation_classes` of the 964 of the
       30 background alphabets in meta-validation (Lake et al., 2015).
@@ -101,19 +101,19 @@ def load_omniglot(
     """
     arguments.check_choice("split", split, SPLITS)
     arguments.check_image_size(image_size)
-    num_learnt = (
+    num_remaining = (
         _NUM_BACKGROUND
         if split == "background_evaluation"
         else _NUM_CLASSES - _NUM_RANDOM_META_TEST
     )
-    if not 0 < validation_classes < num_learnt:
+    if not 0 < validation_classes < num_remaining:
         raise errors.InputError(
-            f"validation_classes: expected 1 to {num_learnt - 1} of the "
-            f"{num_learnt} characters that split {split!r} does not test on, "
-            f"got {validation_classes}"
+            f"validation_classes: expected 1 to {num_remaining - 1} of the "
+            f"{num_remaining} characters that split {split!r} does not test "
+            f"on, got {validation_classes}"
         )
     background, evaluation = _read(data_dir, image_size)
-    sizes = [num_learnt - validation_classes, validation_classes]
+    sizes = [num_remaining - validation_classes, validation_classes]
     if split == "vinyals":
         parts = _vinyals_split(_joined(background, evaluation))
     elif split == "background_evaluation":
@@ -149,7 +149,7 @@ def _vinyals_split(
 def _joined(
     *parts: image_classes.ImageClasses,
 ) -> image_classes.ImageClasses:
-    """Returns all classes of all parts, by name."""
+    """Returns all classes of all parts, in the order of their names."""
     names = [name for part in parts for name in part.class_names]
     order = np.argsort(names)
     rank = np.empty_like(order)

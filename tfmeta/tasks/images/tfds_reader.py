@@ -1,4 +1,4 @@
-"""What TensorFlow Datasets prepared, or an error of one line."""
+"""Reads data sets that TensorFlow Datasets prepares; errors are one line."""
 
 import os
 import pathlib
@@ -24,10 +24,10 @@ def read(
 
     Args:
         name: its name and version in TensorFlow Datasets, `"omniglot:3.0.0"`.
-        title: its name for people.
+        title: its name in error messages.
         data_dir: the folder of TensorFlow Datasets. Default: its own.
-        read_builder: reads the prepared data set. Whatever it raises means that
-            the data are corrupt.
+        read_builder: reads the prepared data set. If it raises an exception,
+            the data are taken to be corrupt.
 
     Returns:
         What `read_builder` returns.
@@ -75,7 +75,7 @@ def read(
 
 
 def _one_line(cause: object) -> str:
-    # TensorFlow begins with the name of a graph's node in double braces.
+    # TensorFlow begins with the name of a node of the graph, in double braces.
     text = re.sub(r"\{\{.*?\}\}", "", str(cause))
     text = re.sub(r"\s+", " ", text).strip()
     return text if len(text) <= 120 else text[:120] + " ..."

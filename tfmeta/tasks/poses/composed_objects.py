@@ -1,4 +1,4 @@
-"""Objects composed of MuJoCo's primitives, which need no CAD models."""
+"""Objects composed of MuJoCo's primitives, in place of CAD models."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from tfmeta.tasks.poses import primitives
 # To be changed with anything below that changes an object.
 VERSION = 1
 
-# Objects are compared by the volumes that they fill: what two have in common
-# over what either fills. None is like itself when turned by 30 degrees or more,
-# nor like another, however turned.
+# Objects are compared by the volumes that they fill: the volume of their
+# intersection over that of their union. For an object and itself turned by 30
+# degrees or more, and for two objects in any orientation, it is at most:
 _MAX_SELF_OVERLAP = 0.6
 _MAX_OVERLAP = 0.7
-_TURNS = 48  # All round.
+_TURNS = 48  # In a full turn.
 _MIN_TURNS = _TURNS * 30 // 360
 
-# Where it is looked whether they fill the space, besides the turns.
+# The volumes are sampled at these radii and heights, in each turn.
 _RADII = (np.arange(10) + 0.5) / 14
 _HEIGHTS = (np.arange(14) + 0.5) / 14
 
@@ -31,7 +31,7 @@ def compose_objects(count: int) -> list[_Object]:
     sizes, places and shades. It stands on z = 0, centred, its longest side 1.
 
     Args:
-        count: how many. The first are the same whatever their number.
+        count: how many. With more objects the first are the same.
 
     Returns:
         The parts of each.
@@ -53,7 +53,7 @@ def compose_objects(count: int) -> list[_Object]:
 
 
 def fill(parts: Sequence[primitives.Part]) -> np.ndarray:
-    """Returns where an object is: bool `[turns, radii, heights]`."""
+    """Returns where an object is: bool, `[turns, radii, heights]`."""
     angle, radius, height = np.meshgrid(
         2 * np.pi * np.arange(_TURNS) / _TURNS, _RADII, _HEIGHTS, indexing="ij"
     )
@@ -71,13 +71,13 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         second: where another is.
 
     Returns:
-        For each number of turns the volume in common over that which either
-        fills: 0 to 1.
+        For each number of turns the volume of the intersection over that of
+        the union, 0 to 1.
     """
-    # A point stands for a volume that is as its radius.
+    # The volume around a point is proportional to its radius.
     weights = _RADII[:, np.newaxis]
     either = ((first * weights).sum() + (second * weights).sum())[np.newaxis]
-    # A correlation round the circle, for all turns at once.
+    # A circular correlation gives the intersections for all turns at once.
     spectrum = np.fft.rfft(first * weights, axis=0)
     common = np.fft.irfft(
         (spectrum * np.fft.rfft(second, axis=0).conj()).sum((1, 2)), _TURNS
@@ -89,7 +89,7 @@ def _compose(rng: np.random.Generator) -> _Object:
     half_sides = rng.uniform([0.3, 0.12, 0.08], [0.5, 0.3, 0.2])
     parts = [_part(rng, half_sides, np.zeros(3), tilt=0.0, yaw=0.0)]
     for _ in range(rng.integers(3, 7)):
-        # Anywhere from its middle to beyond its edge, rather up than down.
+        # From the body's middle to beyond its edge, more often up than down.
         direction = rng.uniform(-np.pi, np.pi)
         place = rng.uniform(0.3, 1.1) * half_sides
         place *= [np.cos(direction), np.sin(direction), 0.0]
@@ -150,7 +150,7 @@ def _normalized(parts: Sequence[primitives.Part]) -> _Object:
 
 
 def _extent(part: primitives.Part) -> np.ndarray:
-    """Returns how far it reaches from its centre along x, y and z."""
+    """Returns how far a part reaches from its centre along x, y and z."""
     turned = _matrix(part.rotation)
     if part.primitive == "box":
         return np.abs(turned) @ part.size

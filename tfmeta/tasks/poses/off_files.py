@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from tfmeta import errors
 
-# Of one file, unpacked: a hundred times what a large CAD model takes.
+# The most that one file may have, unpacked; large CAD models have a hundredth.
 _MAX_BYTES = 2**30
 
 
@@ -17,7 +17,7 @@ def read_off_files(
 ) -> dict[str, bytes]:
     """Returns the OFF files of a folder or a zip file, unparsed.
 
-    A file is named after the folder that it lies in, its class, and itself:
+    A file is named after its folder, which is its class, and itself:
     `CAD/car/01.off` is `car/01`. Nothing is unpacked to disk.
 
     Args:

@@ -11,24 +11,23 @@ def parse_off(content: bytes) -> meshes.Mesh:
     """Parses an OFF file: text, of vertices and polygons.
 
     Polygons become triangles, which fan out from their first vertex. Vertices
-    that no polygon has are left out. Comments and colours of faces are passed
-    over.
+    of no polygon are left out. Comments and colours of faces are passed over.
 
     Args:
-        content: the file's.
+        content: the content of the file.
 
     Returns:
         The mesh.
 
     Raises:
-        MeshError: if it is no OFF file, of another variety (`COFF`, binary),
-            cut off, or has a number that is none, is not finite or not the
-            number of a vertex, or if there is no face.
+        MeshError: if it is not an OFF file, is of another variety (`COFF`,
+            binary), breaks off or has no face, or if a coordinate is not a
+            finite number or a face has a vertex that does not exist.
     """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise meshes.MeshError("it is no text, as an OFF file is") from None
+        raise meshes.MeshError("it is not text, as an OFF file is") from None
     lines = [
         line
         for whole in text.splitlines()

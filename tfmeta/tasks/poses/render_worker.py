@@ -1,13 +1,13 @@
 """Renders objects with MuJoCo: a program of its own, for `rendering`.
 
 Mesa, which draws where there is no GPU, and TensorFlow each bring an LLVM, and
-in one process the two crash. So this imports neither TensorFlow nor, but for
-what it is given, anything of this library.
+in one process the two crash. So this program imports neither TensorFlow nor any
+other module of this library.
 
-Its argument is the size of the images. From its input it takes for each object
-the arguments of `_Stage.render`, as `send` writes them. To its output it writes
-a `message`, empty if all is well: one once it is ready or gives up, and one for
-each object, with its `images`.
+Its argument is the size of the images. On its input it reads for each object
+the arguments of `_Stage.render`, as `send` writes them. On its output it writes
+a `message` when it is ready, or cannot be, and one for each object, with its
+`images`. The message is empty if there was no error.
 """
 
 import io
@@ -17,18 +17,18 @@ from typing import IO, Any
 
 import numpy as np
 
-# Of the angles: how far the camera looks down, in degrees; and lengths, in
-# those of an object's longest side.
+# How far the camera looks down, in degrees; then lengths, whose unit is an
+# object's longest side.
 _ELEVATION = -45.0
 _DISTANCE = 2.3
 _LOOK_AT = (0.0, 0.0, 0.35)
 
-# Each pixel is the mean of a square of this side, as antialiasing; that of
-# OpenGL takes Mesa twice as long.
+# For antialiasing each pixel is the mean of a square of this side. With the
+# antialiasing of OpenGL Mesa takes twice as long.
 _SUPERSAMPLING = 2
 
-# Shadows would take most of the time. Objects touch nothing, so that MuJoCo
-# needs no convex hulls.
+# Shadows would take most of the time. No geom collides with another, so that
+# MuJoCo needs no convex hulls.
 _SCENE = """
 <mujoco>
   <visual>
@@ -48,10 +48,10 @@ _SCENE = """
 
 
 class _Stage:
-    """Where objects are rendered: an OpenGL context, which is made once.
+    """An OpenGL context, which is made once for all objects.
 
-    A context for each object would compile its shaders, which takes longer
-    than all its images.
+    To make a context compiles shaders, which takes longer than all images of an
+    object.
     """
 
     def __init__(self, image_size: int):
@@ -72,7 +72,7 @@ class _Stage:
         """Renders an object: a mesh, or parts.
 
         Args:
-            angles: `[R]`, radians, by which it is turned about z.
+            angles: `[R]`, by how much it is turned about z, in radians.
             vertices: of a mesh, `[V, 3]`.
             triangles: of a mesh, `[F, 3]`.
             parts: MuJoCo's primitives, `[P, 12]`: type, size, position,
@@ -142,7 +142,7 @@ class _Stage:
 
 
 def _shrink(pixels: np.ndarray) -> np.ndarray:
-    """Returns `[side, side, 3]`, upside down and grey, as an image."""
+    """Makes an image of pixels `[side, side, 3]`, upside down and grey."""
     size = len(pixels) // _SUPERSAMPLING
     blocks = pixels[::-1, :, 0].reshape(
         [size, _SUPERSAMPLING, size, _SUPERSAMPLING]
@@ -164,7 +164,7 @@ def receive(stream: IO[bytes]) -> dict[str, np.ndarray]:
     """Reads what `send` wrote.
 
     Raises:
-        EOFError: if it broke off.
+        EOFError: if the pipe ends before.
     """
     size = int.from_bytes(_read(stream, 8), "little")
     with np.load(
@@ -188,8 +188,9 @@ def _answer(
 
 
 def main() -> None:
-    """Renders what comes until its input ends."""
-    # What libraries print is kept out of the answers.
+    """Renders objects until the input ends."""
+    # Standard output is for the answers: what libraries print goes to standard
+    # error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # What MuJoCo and PyOpenGL raise is not documented and of many kinds.
