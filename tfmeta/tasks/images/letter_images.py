@@ -4,15 +4,13 @@ import functools
 import importlib.metadata
 import math
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from tfmeta import errors
-from tfmeta.tasks import cache
+from tfmeta.tasks import cache, progress
 from tfmeta.tasks.images import letter_fonts, letter_likeness
 
 if TYPE_CHECKING:
@@ -96,11 +94,7 @@ def _render_all(
             f"and that {letter_fonts.MIN_FACES} of the faces have, got "
             f"{characters!r}"
         )
-    progress = keras.utils.Progbar(
-        len(letters),
-        unit_name="letter",
-        interval=0.2 if sys.stdout.isatty() else 10.0,
-    )
+    bar = progress.rendering_bar(len(letters), "letter")
     images = np.empty(
         [len(letters), images_per_class, image_size, image_size], np.uint8
     )
@@ -113,7 +107,7 @@ def _render_all(
             images[index, number] = _render(
                 pictures[letter][face], image_size, random
             )
-        progress.update(index + 1)
+        bar.update(index + 1)
     return {"letters": np.array(letters), "images": images, "faces": faces}
 
 

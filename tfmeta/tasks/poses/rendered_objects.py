@@ -3,7 +3,6 @@
 import concurrent.futures
 import functools
 import os
-import sys
 import threading
 from collections.abc import Mapping
 
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 
 from tfmeta import errors
-from tfmeta.tasks import cache
+from tfmeta.tasks import cache, progress
 from tfmeta.tasks.poses import (
     backends,
     canonical_orientations,
@@ -80,7 +79,7 @@ class _RenderJob:
         self._failures: dict[str, str] = {}
         self._pending = list(sources)[::-1]
         self._lock = threading.Lock()
-        self._progress: keras.utils.Progbar | None = None
+        self._bar: keras.utils.Progbar | None = None
 
     def result(self) -> pose_objects.PoseObjects:
         """Renders all objects and returns them in the order of the sources."""
@@ -151,15 +150,11 @@ class _RenderJob:
     def _report(self, *, done: bool = False) -> None:
         """Shows the progress, once an object turns out not to be cached."""
         with self._lock:
-            if self._progress is None and not done:
+            if self._bar is None and not done:
                 print("Rendering objects, once: they are cached for next time.")
-                self._progress = keras.utils.Progbar(
-                    len(self._sources),
-                    unit_name="object",
-                    interval=0.2 if sys.stdout.isatty() else 10.0,
-                )
-            elif self._progress is not None and done:
-                self._progress.update(len(self._arrays) + len(self._failures))
+                self._bar = progress.rendering_bar(len(self._sources), "object")
+            elif self._bar is not None and done:
+                self._bar.update(len(self._arrays) + len(self._failures))
 
     def _failure_message(self) -> str:
         failures = [
