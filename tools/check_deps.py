@@ -7,9 +7,9 @@ editing a module runs the tests of what depends on it, all and only them.
 
 With `--fix`, it first writes the targets and their `deps` itself.
 
-With `--order`, it also prints a line for each import of a room that is not
-below the importing one in the table `[tool.rooms]` of `pyproject.toml`, and for
-each circle of imports.
+It also prints a line for each import of a room that is not below the importing
+one in the table `[tool.rooms]` of `pyproject.toml`, and for each circle of
+imports.
 
 A dependency that is not imported, but run as a program, say, bears the comment
 `# keep` on its line.
@@ -91,17 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="write the targets and their deps from the Python files first",
     )
-    parser.add_argument(
-        "--order",
-        action="store_true",
-        help="check the order of the rooms, too",
-    )
     options = parser.parse_args(arguments)
     if options.fix:
         for note in fix_deps.fix(options.root):
             print(note)
     problems = check(options.root)
-    if options.order:
+    if (options.root / "pyproject.toml").exists():
         problems += room_order.check_order(options.root)
     for problem in problems:
         print(problem)
