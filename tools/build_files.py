@@ -25,6 +25,7 @@ class Target(NamedTuple):
         deps: the absolute labels of what it depends on, in the file's order.
         kept: those of `deps` that are marked `# keep`.
         attributes: the text of each attribute's value, by name.
+        is_visible: whether other packages may depend on it.
     """
 
     build: pathlib.Path
@@ -34,6 +35,7 @@ class Target(NamedTuple):
     deps: tuple[str, ...]
     kept: frozenset[str]
     attributes: dict[str, str]
+    is_visible: bool
 
     @property
     def name(self) -> str:
@@ -107,6 +109,19 @@ class BuildFile:
             self._replace(*self._span(keyword), text)
         else:
             self._remove_attribute(call, keyword)
+
+    def set_visibility(self, name: str, visibility: str) -> None:
+        """Says who may depend on a target that did not say it.
+
+        Args:
+            name: the target's name.
+            visibility: the text of the attribute's value.
+        """
+        call = self._find_call(name)
+        # Buildifier has it before the dependencies.
+        after = [key for key in call.keywords if key.arg != "deps"][-1]
+        _, end = self._span(after)
+        self._replace(end, end, f",\n{_INDENT}visibility = {visibility}")
 
     def remove_sources(self, name: str, sources: Collection[str]) -> None:
         """Removes some of the files of a target that has several.
@@ -242,6 +257,8 @@ class BuildFile:
                 name: ast.get_source_segment(self.text, value) or ""
                 for name, value in values.items()
             },
+            is_visible="visibility" in values
+            or "default_visibility" in self.text,
         )
 
     def _sort(self, labels: Collection[str]) -> list[str]:

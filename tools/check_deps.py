@@ -2,8 +2,9 @@
 
 `python tools/check_deps.py` prints a line for each Python file that is in no
 target, for each import that a target's `deps` lack and for each of its `deps`
-that nothing imports, and exits with status 1 if there are any. With them true,
-editing a module runs the tests of what depends on it, all and only them.
+that nothing imports or that it may not see, and exits with status 1 if there
+are any. With them true, editing a module runs the tests of what depends on it,
+all and only them.
 
 With `--fix`, it first writes the targets and their `deps` itself.
 
@@ -47,6 +48,11 @@ def check(root: pathlib.Path) -> list[str]:
     ]
     for target in targets:
         problems.extend(_check_target(root, target, owners))
+    problems += [
+        f"{target.build}: {target.label} is not visible to the packages that "
+        "depend on it"
+        for target in target_deps.find_hidden(targets)
+    ]
     return problems
 
 

@@ -10,6 +10,8 @@ _PACKAGE = 'package(default_visibility = ["//visibility:public"])\n'
 # What a target's files take along when they move: it names no other file.
 _MOVABLE = ("size", "timeout", "testonly", "flaky", "shard_count", "tags")
 
+_TESTS_ONLY = '["//tests:__subpackages__"]'
+
 _Builds = dict[pathlib.Path, build_files.BuildFile]
 
 
@@ -35,6 +37,7 @@ def fix(root: pathlib.Path) -> list[str]:
         _describe_removal(target, added.get(target.label)) for target in removed
     ]
     _set_deps(root, builds)
+    _show_test_libraries(builds)
     for path, build in builds.items():
         build.set_load()
         if build.text == before.get(path):
@@ -131,7 +134,7 @@ def _describe_target(
     if source.parts[0] == "tests":
         return "py_library", attributes | {
             "testonly": "True",
-            "visibility": '["//tests:__subpackages__"]',
+            "visibility": _TESTS_ONLY,
         }
     tree = ast.parse((root / source).read_text(encoding="utf-8"))
     is_command = any(
@@ -167,3 +170,11 @@ def _set_deps(root: pathlib.Path, builds: _Builds) -> None:
             if not need.labels & {target.label, *deps}:
                 deps.add(min(need.labels))
         builds[target.build].set_deps(target.name, deps)
+
+
+def _show_test_libraries(builds: _Builds) -> None:
+    """Lets all tests see what one of another package depends on."""
+    targets = [target for build in builds.values() for target in build.targets]
+    for target in target_deps.find_hidden(targets):
+        if target.build.parts[0] == "tests":
+            builds[target.build].set_visibility(target.name, _TESTS_ONLY)

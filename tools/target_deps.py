@@ -59,6 +59,24 @@ def list_orphans(root: pathlib.Path, owners: Owners) -> list[pathlib.Path]:
     return [file for file in list_files(root) if file not in owners]
 
 
+def find_hidden(
+    targets: Iterable[build_files.Target],
+) -> list[build_files.Target]:
+    """Returns those that another package depends on but may not."""
+    targets = list(targets)
+    needed = {
+        dep
+        for target in targets
+        for dep in target.deps
+        if dep.partition(":")[0] != target.label.partition(":")[0]
+    }
+    return [
+        target
+        for target in targets
+        if target.label in needed and not target.is_visible
+    ]
+
+
 def find_needs(
     root: pathlib.Path, target: build_files.Target, owners: Owners
 ) -> Iterator[Need]:

@@ -17,6 +17,7 @@ _TREE = {
     "tfmeta/errors.py": "",
     "tfmeta/BUILD": """
         load("//tools:python.bzl", "py_library")
+        package(default_visibility = ["//visibility:public"])
         py_library(name = "tfmeta", srcs = ["__init__.py"], deps = [":errors"])
         py_library(name = "errors", srcs = ["errors.py"])
     """,
@@ -32,6 +33,7 @@ _TREE = {
     "tfmeta/tasks/sources.py": "def load():\n    import tfmeta.tasks.episodes",
     "tfmeta/tasks/BUILD": """
         load("//tools:python.bzl", "py_library")
+        package(default_visibility = ["//visibility:public"])
         py_library(
             name = "episodes",
             srcs = ["episodes.py"],
@@ -234,6 +236,19 @@ class CheckDepsTest(TreeTestCase):
             ],
         )
 
+    def test_dependency_that_may_not_be_seen(self):
+        build = _TREE["tfmeta/tasks/BUILD"].replace(
+            'package(default_visibility = ["//visibility:public"])', ""
+        )
+        self.assertEqual(
+            self.check(**{"tfmeta/tasks/BUILD": build}),
+            [
+                f"tfmeta/tasks/BUILD: //tfmeta/tasks:{name} is not visible to "
+                "the packages that depend on it"
+                for name in ("episodes", "sources")
+            ],
+        )
+
     def test_main(self):
         root = pathlib.Path(self.create_tempdir().full_path)
         printed = io.StringIO()
@@ -358,6 +373,7 @@ class FixTest(TreeTestCase):
             **{
                 "tfmeta/BUILD": """
                     load("//tools:python.bzl", "py_library")
+                    package(default_visibility = ["//visibility:public"])
                     py_library(name = "errors", srcs = ["errors.py"])
                     py_library(name = "a", srcs = ["a.py"])
                     py_library(name = "b", srcs = ["b.py"], deps = [":errors"])
@@ -372,6 +388,7 @@ class FixTest(TreeTestCase):
             (root / "tfmeta/BUILD").read_text(),
             textwrap.dedent("""
                 load("//tools:python.bzl", "py_library")
+                package(default_visibility = ["//visibility:public"])
                 py_library(name = "errors", srcs = ["errors.py"])
                 py_library(name = "a", srcs = ["a.py"], deps = [":errors"])
                 py_library(name = "b", srcs = ["b.py"])
@@ -587,6 +604,32 @@ py_tests(
     srcs = ["a_test.py"],
 )
 """,
+        )
+
+    def test_what_tests_share_is_seen_by_all_of_them(self):
+        cases = """\
+load("//tools:python.bzl", "py_library")
+
+py_library(
+    name = "cases",
+    testonly = True,
+    srcs = ["cases.py"],{}
+    deps = ["//tfmeta:errors"],
+)
+"""
+        files = {
+            "tests/BUILD": cases.format(""),
+            "tests/cases.py": "import tfmeta.errors",
+        }
+        root, _ = self.fix(**files)
+        self.assertEqual(
+            (root / "tests/BUILD").read_text(), files["tests/BUILD"]
+        )
+        files["tests/tasks/a_test.py"] = "import tests.cases"
+        root, _ = self.fix(**files)
+        self.assertEqual(
+            (root / "tests/BUILD").read_text(),
+            cases.format('\n    visibility = ["//tests:__subpackages__"],'),
         )
 
     def test_name_that_is_taken(self):
