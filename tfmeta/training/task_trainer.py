@@ -101,7 +101,16 @@ class TaskTrainer(_Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        **kwargs,
+    ):
         """Trains the model, as `keras.Model.fit` does.
 
         Returns:
@@ -114,7 +123,9 @@ class TaskTrainer(_Model):
             callbacks.append(next_epoch)
         else:
             callbacks = [*tf.nest.flatten(callbacks or []), next_epoch]
-        return super().fit(x, y, *args, callbacks=callbacks, **kwargs)
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, **kwargs
+        )
 
     def make_train_function(self, force=False):
         """Makes the function that `fit` calls, as Keras does."""
