@@ -173,9 +173,8 @@ class LLAMA(maml.MAML):
         """One more than MAML, for the curvature."""
         return super().calls_per_task + 1
 
-    def _check_episodes(self, data):
+    def _outer_pass(self, episodes, seed, common_seed):
         # Outside of the tasks, within which TensorFlow wraps what is raised.
-        episodes = super()._check_episodes(data)
         examples = episodes.support_x.shape[1]
         rate = self._inner_learning_rate
         if examples and rate * self._prior_precision >= 2 * examples:
@@ -184,7 +183,7 @@ class LLAMA(maml.MAML):
                 f"{2 * examples / rate:g}, for steps of inner_learning_rate="
                 f"{rate} on {examples} support examples diverge"
             )
-        return episodes
+        return super()._outer_pass(episodes, seed, common_seed)
 
     def _inner_loss(self, support_y, predictions, adapted, start):
         loss = super()._inner_loss(support_y, predictions, adapted, start)
