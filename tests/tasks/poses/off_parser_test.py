@@ -128,7 +128,7 @@ class ParseTest(parameterized.TestCase):
         self.assertLess(len(str(caught.exception)), 200)
 
     def test_bytes_are_refused(self):
-        with self.assertRaisesRegex(meshes.MeshError, "no text"):
+        with self.assertRaisesRegex(meshes.MeshError, "not text"):
             off_parser.parse_off(b"OFF\n\xff\xfe\x00")
 
 
