@@ -49,9 +49,7 @@ def _maml(encoder=None, **kwargs):
     network = networks.mlp(
         3, 1, hidden=(4,), **({"encoder": encoder()} if encoder else {})
     )
-    return learners.MAML(
-        network, inner_steps=2, mapping="map", seed=1, **kwargs
-    )
+    return learners.MAML(network, mapping="map", seed=1, **kwargs)
 
 
 def _sgd(**kwargs):

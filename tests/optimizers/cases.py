@@ -37,6 +37,8 @@ def network(optimizer, **kwargs):
     hidden = keras.layers.Dense(5, activation="tanh", name="a")(inputs)
     network = Network(inputs, keras.layers.Dense(TASKS, name="b")(hidden))
     network.compile(optimizer, loss="mse", **kwargs)
+    # A step that makes the optimizer's variables is traced twice.
+    network.optimizer.build(network.trainable_variables)
     return network
 
 

@@ -69,10 +69,11 @@ class InnerOptimizerTest(parameterized.TestCase):
     def test_fit_lowers_the_loss(self, name):
         network = cases.network(aggregators.AGGREGATORS[name]("adam"))
         network.optimizer.learning_rate = 0.03
-        history = network.fit(cases.data(1), epochs=60, verbose=0).history[
-            "error"
-        ]
-        self.assertLess(history[-1], 0.8 * history[0])
+        first, last = (
+            network.fit(cases.data(1).repeat(steps), verbose=0).history["error"]
+            for steps in (1, 59)
+        )
+        self.assertLess(*last, 0.8 * first[0])
 
 
 class LossScaleTest(parameterized.TestCase):

@@ -25,9 +25,9 @@ def small_splits(tasks=3, classes=2, side=8):
     )
 
 
-def small_data(batch_size=3, augmentation="none", seed=0):
+def small_data(batch_size=3, augmentation="none", seed=0, tasks=3):
     """Returns batches of `small_splits`."""
-    splits = small_splits()
+    splits = small_splits(tasks)
     values = {
         "batch_size": batch_size,
         "augmentation": augmentation,

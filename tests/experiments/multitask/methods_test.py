@@ -20,8 +20,8 @@ def setUpModule():
     tf.config.experimental.enable_op_determinism()
 
 
-def _model(name, **given):
-    data = cases.small_data()
+def _model(name, tasks=3, **given):
+    data = cases.small_data(tasks=tasks)
     model = commands.build(
         experiment.EXPERIMENT,
         data,
@@ -34,7 +34,7 @@ def _model(name, **given):
 class MethodsTest(parameterized.TestCase):
     @parameterized.parameters(*_METHODS)
     def test_trains(self, name):
-        model, data = _model(name)
+        model, data = _model(name, tasks=2, units=(4,))
         before = [v.numpy() for v in model.trainable_variables]
         history = model.fit(
             data.train_batches(0), steps_per_epoch=2, verbose=0
@@ -51,7 +51,7 @@ class MethodsTest(parameterized.TestCase):
         ]
         self.assertGreater(np.mean(moved), 0.5)
         self.assertContainsSubset(
-            [f"task{number}_accuracy" for number in range(3)], history
+            [f"task{number}_accuracy" for number in range(2)], history
         )
 
     @parameterized.parameters(

@@ -27,6 +27,11 @@ _BASE_NETWORK = {
 }
 
 
+def setUpModule():
+    # As the command: without XLA, whose compilation takes its time.
+    tf.config.experimental.enable_op_determinism()
+
+
 class _Sizes:
     """As much of the problem as networks are made of."""
 

@@ -1,6 +1,7 @@
 """Each method is the configuration that its name says, and trains."""
 
 import numpy as np
+import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from experiments.sinusoids import experiment
@@ -14,6 +15,11 @@ _REGULARIZED = {
     *("mr_maml_a", "mr_maml_w", "mr_maml_w_no_noise"),
     *("mr_cnp_a", "mr_cnp_w", "mr_cnp_w_no_noise", "cnp_bayes_by_backprop"),
 }
+
+
+def setUpModule():
+    # As the command: without XLA, whose compilation takes its time.
+    tf.config.experimental.enable_op_determinism()
 
 
 def _build(name, **given):

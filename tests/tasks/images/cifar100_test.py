@@ -24,9 +24,21 @@ def real_data_dir():
     return folder
 
 
+_read_part = cifar100._read_part
+_PARTS: dict[str, dict] = {}
+
+
+def read_once(builder, part):
+    if part not in _PARTS:
+        _PARTS[part] = _read_part(builder, part)
+    return _PARTS[part]
+
+
 @functools.cache
 def load(**arguments):
-    return cifar100.load_cifar100(real_data_dir(), **arguments)
+    """Loads the data, of which the files are read once for all tests."""
+    with mock.patch.object(cifar100, "_read_part", read_once):
+        return cifar100.load_cifar100(real_data_dir(), **arguments)
 
 
 @functools.cache
