@@ -7,9 +7,11 @@ from unittest import mock
 
 import keras
 import tensorflow as tf
+from absl import flags as absl_flags
 from absl.testing import absltest, parameterized
 
 from experiments.run import contract, flags, main_loop, run_folder
+from tfmeta import errors
 
 
 class CommandTestCase(parameterized.TestCase):
@@ -53,6 +55,14 @@ class CommandTestCase(parameterized.TestCase):
             ),
         )
         return self.read_results(out)
+
+    def assert_mistake(self, message, *argv):
+        """Checks that a command line is refused before anything is written."""
+        with self.assertRaisesRegex(
+            (errors.InputError, absl_flags.Error), message
+        ):
+            self.run_command(*argv)
+        self.assertFalse(self.out.exists())
 
     def read_results(self, out=None):
         """Returns what the `results.json` of a run holds."""

@@ -73,7 +73,7 @@ class InnerOptimizerTest(parameterized.TestCase):
             network.fit(cases.data(1).repeat(steps), verbose=0).history["error"]
             for steps in (1, 59)
         )
-        self.assertLess(*last, 0.8 * first[0])
+        self.assertLess(last[0], 0.8 * first[0])
 
 
 class LossScaleTest(parameterized.TestCase):

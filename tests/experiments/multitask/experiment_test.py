@@ -1,7 +1,6 @@
 """The command on tasks learned together, in this process."""
 
 import keras
-from absl import flags
 from absl.testing import absltest, parameterized
 
 from experiments.multitask import experiment
@@ -101,9 +100,7 @@ class CommandTest(commands.CommandTestCase):
         ),
     )
     def test_mistake(self, message, *argv):
-        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
-            self.run_command(*argv)
-        self.assertFalse(self.out.exists())
+        self.assert_mistake(message, *argv)
 
 
 if __name__ == "__main__":

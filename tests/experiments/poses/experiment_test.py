@@ -7,7 +7,6 @@ from unittest import mock
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 from absl.testing import absltest, parameterized
 
 from experiments.poses import experiment
@@ -202,9 +201,7 @@ class WithoutRenderingTest(CommandTest):
         ("beta", "beta", "--beta=-1"),
     )
     def test_mistake(self, message, *argv):
-        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
-            self.run_command(*argv)
-        self.assertFalse(self.out.exists())
+        self.assert_mistake(message, *argv)
 
     def test_objects_are_those_of_the_last_split_evaluated(self):
         self.run_command(

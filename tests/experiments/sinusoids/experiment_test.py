@@ -5,7 +5,6 @@ from unittest import mock
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 from absl.testing import absltest, parameterized
 
 from experiments.run import contract
@@ -116,9 +115,7 @@ class CommandTest(commands.CommandTestCase):
         ("nan", "beta", "--beta=nan"),
     )
     def test_mistake(self, message, *argv):
-        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
-            self.run_command(*argv)
-        self.assertFalse(self.out.exists())
+        self.assert_mistake(message, *argv)
 
 
 def _problem(seed):

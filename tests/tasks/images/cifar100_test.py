@@ -2,26 +2,19 @@
 
 import collections
 import functools
-import os
-import pathlib
 from unittest import mock
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
+from tests import prerequisites
 from tfmeta import errors
 from tfmeta.tasks.images import cifar100
 
 
 def real_data_dir():
-    folder = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "absent"))
-    if not (folder / "cifar100" / "3.0.2").is_dir():
-        raise absltest.SkipTest(
-            "needs a folder with cifar100/3.0.2 in the environment variable "
-            "TFDS_DATA_DIR"
-        )
-    return folder
+    return prerequisites.data_dir("cifar100", "3.0.2")
 
 
 _read_part = cifar100._read_part

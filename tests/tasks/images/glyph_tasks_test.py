@@ -1,12 +1,12 @@
 """Letters as multi-task data: train and test have no image in common."""
 
-import importlib.metadata
 import unicodedata
 from unittest import mock
 
 import numpy as np
 from absl.testing import absltest
 
+from tests import prerequisites
 from tfmeta import errors
 from tfmeta.tasks.images import glyph_tasks, letter_images, task_splits
 
@@ -18,10 +18,7 @@ class GlyphTasksTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        try:
-            importlib.metadata.version("matplotlib")
-        except importlib.metadata.PackageNotFoundError as error:
-            raise absltest.SkipTest("matplotlib is not installed") from error
+        prerequisites.package("matplotlib")
         cls._cache_dir = absltest.TEST_TMPDIR.value + "/glyph_tasks"
         cls._splits = cls.load()
 

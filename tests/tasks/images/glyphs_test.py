@@ -5,6 +5,7 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from tests import prerequisites
 from tfmeta import errors
 from tfmeta.tasks.images import glyphs, image_classes, letter_fonts
 
@@ -18,10 +19,7 @@ class GlyphsTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        try:
-            importlib.metadata.version("matplotlib")
-        except importlib.metadata.PackageNotFoundError as error:
-            raise absltest.SkipTest("matplotlib is not installed") from error
+        prerequisites.package("matplotlib")
 
     def setUp(self):
         super().setUp()

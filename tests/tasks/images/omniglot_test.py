@@ -1,5 +1,4 @@
 import functools
-import os
 import pathlib
 import shutil
 from unittest import mock
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
+from tests import prerequisites
 from tfmeta import errors
 from tfmeta.tasks.images import omniglot
 
@@ -15,13 +15,7 @@ RECORDS = "omniglot-test.tfrecord-00000-of-00001"
 
 
 def real_data_dir():
-    folder = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "absent"))
-    if not (folder / "omniglot" / "3.0.0").is_dir():
-        raise absltest.SkipTest(
-            "needs a folder with omniglot/3.0.0 in the environment variable "
-            "TFDS_DATA_DIR"
-        )
-    return folder
+    return prerequisites.data_dir("omniglot", "3.0.0")
 
 
 @functools.cache
