@@ -29,6 +29,8 @@ _REGULARIZED = _COMMON | _inner_loop(0.1, 5) | {"outer_learning_rate": 1e-2}
 # Methods whose networks adapt by themselves.
 _AMORTIZED = _COMMON | {"outer_learning_rate": 1e-3}
 _POSTERIOR = {"beta": 1e-5, "initial_scale": 0.05}
+# A draw for each task costs more time.
+_POSTERIOR_DRAW = "meta_batch"
 
 _Settings = contract.Values
 
@@ -45,29 +47,66 @@ class Tasks(Protocol):
         """`(height, width, channels)` of an image."""
 
 
+def _conv4(
+    settings: _Settings, problem: Tasks, **layers_given: Any
+) -> keras.Model:
+    return networks.conv4(
+        problem.ways,
+        input_shape=problem.image_shape,
+        filters=settings["filters"],
+        **layers_given,
+    )
+
+
+def _encoder(
+    settings: _Settings, problem: Tasks, **layers_given: Any
+) -> keras.Model:
+    """Makes conv4 without its head."""
+    network = _conv4(settings, problem, **layers_given)
+    return keras.Model(
+        network.inputs, network.layers[-2].output, name="encoder"
+    )
+
+
+def _variational_convolution(
+    settings: _Settings, prior: Callable[..., Any] | None = None
+) -> dict[str, Callable[..., keras.Layer]]:
+    """Returns what makes an encoder that of (W)."""
+    return {
+        "convolution": functools.partial(
+            posteriors.variational(
+                layers.Conv2DReparameterization, settings, prior
+            ),
+            # Normalization would cancel it.
+            bias_posterior_fn=None,
+        )
+    }
+
+
+def _bottleneck(settings: _Settings) -> dict[str, keras.Layer]:
+    """Returns what makes an encoder that of (A)."""
+    return {
+        "bottleneck": layers.StochasticBottleneck(
+            _BOTTLENECK_UNITS, divergence_weight=settings["beta"]
+        )
+    }
+
+
 def _maml(
     settings: _Settings,
     problem: Tasks,
     seed: int,
     *,
     adapted: str = "*",
-    convolution: Callable[..., keras.Layer] | None = None,
-    bottleneck: keras.Layer | None = None,
     posterior_draw: str = "task",
     learner: Callable[..., learners.MAML] = learners.MAML,
+    **layers_given: Any,
 ) -> learners.MAML:
-    network = networks.conv4(
-        problem.ways,
-        input_shape=problem.image_shape,
-        filters=settings["filters"],
-        bottleneck=bottleneck,
-        **({} if convolution is None else {"convolution": convolution}),
-    )
     regularizer = None
     if settings.get("taml_weight"):
         regularizer = regularizers.TAMLEntropy(settings["taml_weight"])
     return learner(
-        network,
+        _conv4(settings, problem, **layers_given),
         adapted=adapted,
         inner_learning_rate=settings["inner_learning_rate"],
         inner_steps=settings["inner_steps"],
@@ -79,34 +118,19 @@ def _maml(
 
 
 def _mr_maml_w(settings, problem, seed, *, prior=None):
-    convolution = functools.partial(
-        posteriors.variational(
-            layers.Conv2DReparameterization, settings, prior
-        ),
-        # Normalization would cancel it.
-        bias_posterior_fn=None,
-    )
     return _maml(
         settings,
         problem,
         seed,
         adapted="head",
-        convolution=convolution,
-        # As the paper's code draws; a draw for each task costs more time.
-        posterior_draw="meta_batch",
+        posterior_draw=_POSTERIOR_DRAW,
+        **_variational_convolution(settings, prior),
     )
 
 
 def _mr_maml_a(settings, problem, seed):
-    bottleneck = layers.StochasticBottleneck(
-        _BOTTLENECK_UNITS, divergence_weight=settings["beta"]
-    )
     return _maml(
-        settings,
-        problem,
-        seed,
-        adapted="head",
-        bottleneck=bottleneck,
+        settings, problem, seed, adapted="head", **_bottleneck(settings)
     )
 
 
@@ -125,18 +149,6 @@ def _llama(settings, problem, seed):
     )
 
 
-def _encoder(settings, problem) -> keras.Model:
-    """Makes conv4 without its head."""
-    network = networks.conv4(
-        problem.ways,
-        input_shape=problem.image_shape,
-        filters=settings["filters"],
-    )
-    return keras.Model(
-        network.inputs, network.get_layer("flatten").output, name="encoder"
-    )
-
-
 def _versa(settings, problem, seed):
     encoder = _encoder(settings, problem)
     return learners.VERSA(
@@ -150,17 +162,28 @@ def _versa(settings, problem, seed):
     )
 
 
-def _cnp(settings, problem, seed):
+def _cnp(settings, problem, seed, *, posterior_draw="task", **layers_given):
     return learners.CNP(
-        *networks.neural_process(
-            _encoder(settings, problem),
-            problem.ways,
-            representation_size=256,
-            latent_size=256,
-            hidden=(256,),
+        *networks.class_neural_process(
+            _encoder(settings, problem, **layers_given), problem.ways
         ),
+        posterior_draw=posterior_draw,
         seed=seed,
     )
+
+
+def _mr_cnp_w(settings, problem, seed):
+    return _cnp(
+        settings,
+        problem,
+        seed,
+        posterior_draw=_POSTERIOR_DRAW,
+        **_variational_convolution(settings),
+    )
+
+
+def _mr_cnp_a(settings, problem, seed):
+    return _cnp(settings, problem, seed, **_bottleneck(settings))
 
 
 def _recurrent(
@@ -225,6 +248,12 @@ METHODS = {
         _AMORTIZED | {"outer_learning_rate": 3e-3, "initial_scale": 0.05},
     ),
     "cnp": contract.Method("CNP", _cnp, _AMORTIZED),
+    "mr_cnp_w": contract.Method(
+        "MR-CNP(W)", _mr_cnp_w, _AMORTIZED | _POSTERIOR
+    ),
+    "mr_cnp_a": contract.Method(
+        "MR-CNP(A)", _mr_cnp_a, _AMORTIZED | {"beta": 1e-3}
+    ),
     "recurrent": contract.Method(
         "LSTM", _recurrent, _AMORTIZED | {"cell_units": 200}
     ),

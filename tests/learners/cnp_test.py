@@ -115,6 +115,45 @@ class PredictionTest(parameterized.TestCase):
         self.assertFalse(np.allclose(predict([0, 1, 2]), expected, atol=1e-4))
 
 
+class ClassesTest(absltest.TestCase):
+    def test_a_class_is_the_mean_of_its_examples(self):
+        keras.utils.set_random_seed(0)
+        networks = neural_processes.class_neural_process(
+            _encoder(keras.layers.Identity()), 3, class_size=4, hidden=[8]
+        )
+        learner = cnp.CNP(*networks)
+        learner.compile(loss="sparse_categorical_crossentropy")
+        rng = np.random.default_rng(0)
+        support_x = rng.normal(size=(6, _FEATURES)).astype("float32")
+        query_x = rng.normal(size=(5, _FEATURES)).astype("float32")
+        labels = np.array([2, 0, 1, 1, 2, 0])
+
+        def layer(network, name):
+            return networks._asdict()[network].get_layer(name)
+
+        hidden = _dense(
+            support_x,
+            layer("context", "context_hidden1"),
+            lambda v: np.maximum(v, 0),
+        )
+        described = _dense(hidden, layer("context", "context_head"))
+        r = [described[labels == c].mean(axis=0) for c in range(3)]
+        expected = _dense(
+            _dense(
+                np.hstack([query_x, np.tile(np.concatenate(r), (5, 1))]),
+                layer("decoder", "decoder_hidden1"),
+                lambda v: np.maximum(v, 0),
+            ),
+            layer("decoder", "decoder_head"),
+        )
+        np.testing.assert_allclose(
+            learner.predict_adapted(learner.adapt(support_x, labels), query_x),
+            expected,
+            rtol=1e-4,
+            atol=1e-6,
+        )
+
+
 class RegularizationTest(parameterized.TestCase):
     def test_each_layer_s_losses_count_once(self):
         def dense(*args, **kwargs):

@@ -46,7 +46,9 @@ class CNP(amortized.AmortizedLearner):
     - CNP with Bayes by Backprop: all three networks of variational layers.
 
     `tfmeta.networks.neural_process` builds the paper's networks:
-    `CNP(*networks.neural_process(encoder, ...))`.
+    `CNP(*networks.neural_process(encoder, ...))`, and
+    `tfmeta.networks.class_neural_process` those for classes, where r is a mean
+    for each class.
 
     Args:
         encoder: g, a built Keras model of x.

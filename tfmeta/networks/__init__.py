@@ -4,7 +4,11 @@ from tfmeta.networks.amortization import amortized_head
 from tfmeta.networks.attention import mtan
 from tfmeta.networks.cifar_multitask import task_networks
 from tfmeta.networks.convolutional import conv4
-from tfmeta.networks.neural_processes import NeuralProcess, neural_process
+from tfmeta.networks.neural_processes import (
+    NeuralProcess,
+    class_neural_process,
+    neural_process,
+)
 from tfmeta.networks.perceptron import mlp
 from tfmeta.networks.pose import pose_encoder, pose_regressor
 from tfmeta.networks.recurrent import RecurrentNetworks, recurrent_networks
@@ -15,6 +19,7 @@ __all__ = [
     "NeuralProcess",
     "RecurrentNetworks",
     "amortized_head",
+    "class_neural_process",
     "conv4",
     "hard_sharing",
     "join_tasks",

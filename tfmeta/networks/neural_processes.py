@@ -1,5 +1,6 @@
-"""The networks of neural processes (Yin et al. 2020, appendix)."""
+"""The networks of neural processes, of regression and of classes."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ def neural_process(
     hidden: Sequence[int] = (100, 100),
     dense: Callable[..., keras.Layer] = keras.layers.Dense,
 ) -> NeuralProcess:
-    """Builds the context network and the decoder around an encoder.
+    """Builds the networks of Yin et al. (2020, appendix) around an encoder.
 
     The context network is a multi-layer perceptron, from the features and y to
     r. The decoder is a linear layer from r to z, and a multi-layer perceptron
@@ -51,7 +52,7 @@ def neural_process(
 
     Args:
         encoder: a built Keras model, from x to features `[batch, features]`.
-        output_size: features of a prediction and of y (ways, for classes).
+        output_size: features of a prediction and of y.
         representation_size: of r.
         latent_size: of z.
         label_size: units of a linear layer that y passes through before the
@@ -64,13 +65,7 @@ def neural_process(
         The networks.
     """
     features = tuple(encoder.outputs[0].shape[1:])
-
-    def perceptron(part: str, values: keras.KerasTensor, size: int):
-        for number, units in enumerate(hidden, start=1):
-            values = dense(
-                units, activation="relu", name=f"{part}_hidden{number}"
-            )(values)
-        return dense(size, activation=None, name=f"{part}_head")(values)
+    perceptron = functools.partial(_perceptron, hidden=hidden, dense=dense)
 
     x = keras.Input(features, name="features")
     y = label = keras.Input((output_size,), name="y")
@@ -91,3 +86,82 @@ def neural_process(
         [x, r], perceptron("decoder", joined, output_size), name="decoder"
     )
     return NeuralProcess(encoder, context, decoder)
+
+
+def class_neural_process(
+    encoder: keras.Model,
+    ways: int,
+    *,
+    class_size: int = 64,
+    hidden: Sequence[int] = (256,),
+    dense: Callable[..., keras.Layer] = keras.layers.Dense,
+) -> NeuralProcess:
+    """Builds the networks of a neural process for classification.
+
+    Support examples are aggregated class by class, and the classes' means stand
+    one behind the other (Garnelo et al. 2018, section 4.3). With one-hot labels
+    y_i of N ways and n support examples the mean that `tfmeta.learners.CNP`
+    takes over the support set does so, for
+
+        context(f, y) = N y (x) h(f)
+        r[c] = N / n sum_i y_ic h(f_i)
+
+    is the mean of h over class c where all classes have n / N examples.
+
+    Layers are named `context_hidden{1, 2, ...}`, `context_head`,
+    `decoder_hidden{1, 2, ...}` and `decoder_head`.
+
+    Args:
+        encoder: a built Keras model, from x to features `[batch, features]`.
+        ways: number of classes N in a task.
+        class_size: numbers K that a class is described by. r is `[ways *
+            class_size]`.
+        hidden: units of each hidden layer, of h and of the decoder.
+        dense: constructor of all layers, see `neural_process`.
+
+    Returns:
+        The networks; the decoder returns `ways` logits.
+    """
+    features = tuple(encoder.outputs[0].shape[1:])
+    perceptron = functools.partial(_perceptron, hidden=hidden, dense=dense)
+
+    x = keras.Input(features, name="features")
+    y = keras.Input((ways,), name="y")
+    described = perceptron("context", x, class_size)
+    products = keras.layers.Multiply(name="context_products")(
+        [
+            keras.layers.Reshape((ways, 1), name="context_column")(y),
+            keras.layers.Reshape((1, class_size), name="context_row")(
+                described
+            ),
+        ]
+    )
+    by_class = keras.layers.Flatten(name="context_classes")(products)
+    context = keras.Model(
+        [x, y],
+        keras.layers.Rescaling(ways, name="context_mean")(by_class),
+        name="context",
+    )
+
+    x = keras.Input(features, name="features")
+    r = keras.Input((ways * class_size,), name="representation")
+    joined = keras.layers.Concatenate(name="decoder_inputs")([x, r])
+    decoder = keras.Model(
+        [x, r], perceptron("decoder", joined, ways), name="decoder"
+    )
+    return NeuralProcess(encoder, context, decoder)
+
+
+def _perceptron(
+    part: str,
+    values: keras.KerasTensor,
+    size: int,
+    *,
+    hidden: Sequence[int],
+    dense: Callable[..., keras.Layer],
+) -> keras.KerasTensor:
+    for number, units in enumerate(hidden, start=1):
+        values = dense(units, activation="relu", name=f"{part}_hidden{number}")(
+            values
+        )
+    return dense(size, activation=None, name=f"{part}_head")(values)

@@ -52,6 +52,8 @@ class MethodsTest(parameterized.TestCase):
         ("llama", 2, set()),
         ("versa", 0, set()),
         ("cnp", 0, set()),
+        ("mr_cnp_w", 0, set()),
+        ("mr_cnp_a", 0, set()),
         ("recurrent", 0, set()),
         ("mann", 0, set()),
     )
@@ -76,6 +78,27 @@ class MethodsTest(parameterized.TestCase):
                     for layer in learner.network.layers
                 ),
                 kind,
+            )
+
+    @parameterized.parameters(
+        ("mr_cnp_w", layers.VariationalLayer),
+        ("mr_cnp_a", layers.StochasticBottleneck),
+    )
+    def test_regularized_cnps_differ_by_their_encoder(self, name, kind):
+        plain, regularized = _build("cnp"), _build(name)
+        for part in ("context", "decoder"):
+            ours, theirs = (
+                [layer.name for layer in learner.network.parts[part].layers]
+                for learner in (regularized, plain)
+            )
+            self.assertEqual(ours, theirs)
+        for learner, expected in ((plain, False), (regularized, True)):
+            self.assertEqual(
+                any(
+                    isinstance(layer, kind)
+                    for layer in learner.network.parts["encoder"].layers
+                ),
+                expected,
             )
 
     def test_llama_is_control_with_a_posterior(self):
