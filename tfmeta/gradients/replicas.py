@@ -1,6 +1,7 @@
 """What the replicas of a `tf.distribute` strategy make together."""
 
 import enum
+import math
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -58,11 +59,14 @@ def join(tensors: Any, split: Split) -> Any:
         return sum_over_replicas(tensors)
     if not is_one_of_several() or not tf.nest.flatten(tensors):
         return tensors
-    context = tf.distribute.get_replica_context()
-    return tf.nest.map_structure(
-        lambda tensor: _known_size(context.all_gather(tensor, 0), tensor),
-        tensors,
-    )
+    values = tf.nest.flatten(tensors)
+    gathered: list[tf.Tensor] = [None] * len(values)
+    for dtype in dict.fromkeys(value.dtype for value in values):
+        places = [n for n, value in enumerate(values) if value.dtype == dtype]
+        of_dtype = _gather([values[place] for place in places])
+        for place, value in zip(places, of_dtype, strict=True):
+            gathered[place] = value
+    return tf.nest.pack_sequence_as(tensors, gathered)
 
 
 class Place(NamedTuple):
@@ -143,9 +147,23 @@ def _number() -> tf.Tensor | int:
     return tf.distribute.get_replica_context().replica_id_in_sync_group
 
 
-def _known_size(gathered: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
-    """Tells TensorFlow how many tasks there are, if each has as many."""
-    if own.shape[0] is None:
-        return gathered
+def _gather(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Gathers tensors of one dtype as one, since each message has its price."""
+    sizes = [math.prod(value.shape[1:]) for value in values]
+    tasks = values[0].shape[0]
+    rows = tf.concat(
+        [
+            tf.reshape(value, (tf.shape(value)[0], size))
+            for value, size in zip(values, sizes, strict=True)
+        ],
+        axis=1,
+    )
+    gathered = tf.distribute.get_replica_context().all_gather(rows, axis=0)
     # Of a meta-batch that is not split evenly sizes are unknown.
-    return tf.ensure_shape(gathered, (own.shape[0] * count(), *own.shape[1:]))
+    total = -1 if tasks is None else tasks * count()
+    return [
+        tf.reshape(part, (total, *value.shape[1:]))
+        for part, value in zip(
+            tf.split(gathered, sizes, axis=1), values, strict=True
+        )
+    ]
