@@ -29,8 +29,6 @@ _REGULARIZED = _COMMON | _inner_loop(0.1, 5) | {"outer_learning_rate": 1e-2}
 # Methods whose networks adapt by themselves.
 _AMORTIZED = _COMMON | {"outer_learning_rate": 1e-3}
 _POSTERIOR = {"beta": 1e-5, "initial_scale": 0.05}
-# A draw for each task costs more time.
-_POSTERIOR_DRAW = "meta_batch"
 
 _Settings = contract.Values
 
@@ -123,7 +121,7 @@ def _mr_maml_w(settings, problem, seed, *, prior=None):
         problem,
         seed,
         adapted="head",
-        posterior_draw=_POSTERIOR_DRAW,
+        posterior_draw=posteriors.DRAW,
         **_variational_convolution(settings, prior),
     )
 
@@ -177,7 +175,7 @@ def _mr_cnp_w(settings, problem, seed):
         settings,
         problem,
         seed,
-        posterior_draw=_POSTERIOR_DRAW,
+        posterior_draw=posteriors.DRAW,
         **_variational_convolution(settings),
     )
 

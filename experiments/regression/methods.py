@@ -12,9 +12,6 @@ Values = contract.Values
 Build = Callable[[Values, Any, int], learners.Learner]
 Dense = Callable[[Values], Callable[..., keras.layers.Layer]]
 
-# As the code of Yin et al. 2020 draws; a draw for each task costs four times
-# the time.
-_POSTERIOR_DRAW = "meta_batch"
 _TITLES = {
     "maml": "MAML",
     "maml_weight_decay": "MAML + weight decay",
@@ -70,7 +67,7 @@ def maml(
             inner_learning_rate=settings["inner_learning_rate"],
             inner_steps=settings["inner_steps"],
             test_inner_steps=settings["test_inner_steps"],
-            posterior_draw=_POSTERIOR_DRAW,
+            posterior_draw=posteriors.DRAW,
             seed=seed,
         )
 
@@ -96,7 +93,7 @@ def cnp(
             *networks.neural_process(
                 encoder(settings, problem), dense=dense(settings), **sizes
             ),
-            posterior_draw=_POSTERIOR_DRAW,
+            posterior_draw=posteriors.DRAW,
             seed=seed,
         )
 

@@ -7,6 +7,11 @@ from typing import Any
 from experiments.run import contract
 from tfmeta import layers
 
+# Which tasks share a draw, see `Learner`. The code of Yin et al. 2020 draws
+# once for a meta-batch, too, but apart for support and query sets. A draw for
+# each task costs four times the time.
+DRAW = "meta_batch"
+
 
 def variational(
     layer: type[layers.VariationalLayer],

@@ -20,7 +20,8 @@ class CAGrad(task_gradient_optimizer.TaskGradientOptimizer):
     The update d maximizes `min_i g_i^T d` over `|d - g_0| <= c |g_0|`, where
     g_0 is the average gradient (equation 3 in "Conflict-Averse Gradient
     Descent"). With `reduction="mean"` it is d; the sum is as many times d as
-    there are tasks.
+    there are tasks. The authors' code divides d by `1 + c^2` by default; here
+    that is left to the learning rate.
 
     Args:
         inner_optimizer: see `TaskGradientOptimizer`.

@@ -10,7 +10,7 @@ from tfmeta.optimizers import pcgrad
 class PCGradDirection(pcgrad.PCGrad):
     """PCGrad's direction with the summed gradient's length.
 
-    The ablation "only direction change" of Yu et al. (2020), section 5.4.
+    The ablation "only direction change" of Yu et al. (2020).
     Arguments as of `TaskGradientOptimizer`.
     """
 
@@ -23,7 +23,7 @@ class PCGradDirection(pcgrad.PCGrad):
 class PCGradMagnitude(pcgrad.PCGrad):
     """The summed gradient's direction with PCGrad's length.
 
-    The ablation "only magnitude change" of Yu et al. (2020), section 5.4.
+    The ablation "only magnitude change" of Yu et al. (2020).
     Arguments as of `TaskGradientOptimizer`.
     """
 

@@ -13,9 +13,9 @@ class Uncertainty(weighting.Weighting):
     The total is `sum_i exp(-s_i) / 2 L_i + s_i / 2` with a trainable log
     variance `s_i = log sigma_i^2` for each task, at first 0, so that all
     weights start at 1/2. For the softmax likelihood of a classifier the paper
-    has `exp(-s_i) L_i + s_i / 2` (eq. 10), the same up to a constant factor of
-    the weight once the variances have adapted; one form serves all tasks here,
-    as in the code of MTAN.
+    has `exp(-s_i) L_i + s_i / 2` (eq. 10). Once the variances have adapted the
+    weights of both forms are `1 / (2 L_i)`; one form serves all tasks here, as
+    in the code of MTAN.
     """
 
     def build(self, input_shape):
