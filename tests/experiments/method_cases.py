@@ -2,6 +2,14 @@
 
 import numpy as np
 
+# Of methods that differ from another by numbers alone, not by their networks.
+_VARIANTS = ("_weight_decay", "_no_noise", "_no_kl")
+
+
+def with_own_networks(methods):
+    """Returns the names of methods that are more than settings of another."""
+    return [name for name in methods if not name.endswith(_VARIANTS)]
+
 
 def assert_trains(test, learner, episodes, *, regularized):
     """Asserts that every weight takes part, and whether there is a divergence.

@@ -105,15 +105,14 @@ class PropertiesTest(parameterized.TestCase):
             jit_compile=True,
             input_signature=[tf.TensorSpec((None, None))],
         )
-        for tasks in (3, 5):
-            gramian = task_matrices.gramian(
-                task_matrices.make("agreeing", tasks), tf.float32
+        gramian = task_matrices.gramian(
+            task_matrices.make("agreeing", 5), tf.float32
+        )
+        weights = compiled(gramian)
+        if "pcgrad" not in name:  # XLA draws other orders.
+            np.testing.assert_allclose(
+                weights, optimizer.weigh(gramian), rtol=1e-3
             )
-            weights = compiled(gramian)
-            if "pcgrad" not in name:  # XLA draws other orders.
-                np.testing.assert_allclose(
-                    weights, optimizer.weigh(gramian), rtol=1e-3
-                )
 
     @parameterized.parameters(
         ("cagrad", {"c": -0.1}, "c=-0.1: expected 0 or more"),

@@ -20,6 +20,11 @@ _CASES = tuple(itertools.product(task_matrices.KINDS[:4], (2, 5, 20)))
 _PRECISIONS = ((tf.float32, 1e-4), (tf.float64, 1e-8))
 
 
+@tf.function(reduce_retracing=True)
+def _cagrad_weights(gramian, c):
+    return cagrad.cagrad_weights(gramian, c)
+
+
 def _solve_by_enumeration(gramian, linear):
     """Minimizes y^T G y / 2 - b^T y over y >= 0 by trying all supports."""
     size = len(gramian)
@@ -106,8 +111,8 @@ class SolversTest(parameterized.TestCase):
         for dtype, tolerance in _PRECISIONS:
             if kind == "linearly_dependent":
                 tolerance *= 10  # Rounding decides where no update is good.
-            weights = cagrad.cagrad_weights(
-                task_matrices.gramian(matrix, dtype), c
+            weights = _cagrad_weights(
+                task_matrices.gramian(matrix, dtype), tf.constant(c, tf.float64)
             ).numpy()
             update = weights @ matrix
             np.testing.assert_allclose(

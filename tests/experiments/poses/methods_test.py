@@ -86,7 +86,7 @@ def _variational(learner):
 
 
 class MethodsTest(parameterized.TestCase):
-    @parameterized.parameters(*_METHODS)
+    @parameterized.parameters(*method_cases.with_own_networks(_METHODS))
     def test_trains(self, name):
         method_cases.assert_trains(
             self,

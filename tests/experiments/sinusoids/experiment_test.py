@@ -95,12 +95,12 @@ class CommandTest(commands.CommandTestCase):
         ):
             self.run_command("--methods=maml", "--shots=5")
 
-    @parameterized.parameters("mr_maml_w", "mr_maml_a", "mr_cnp_a")
-    def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
+    def test_a_killed_run_ends_as_if_it_had_not_been(self):
+        # A bottleneck's draws are among what is killed on poses.
         killed_runs.assert_ends_as_if_it_had_not_been(
             self,
-            method,
-            lambda out: self.run_command(f"--methods={method}", out=out),
+            "mr_maml_w",
+            lambda out: self.run_command("--methods=mr_maml_w", out=out),
         )
 
     @parameterized.named_parameters(
