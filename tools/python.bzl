@@ -7,6 +7,9 @@ Bazel's native rules) is the business of this file alone.
 # A changed environment makes cached test results stale.
 _ENVIRONMENT = ["@python_environment//:packages"]
 
+# One machine takes four times as long as another for the same.
+_TIMEOUT = "long"
+
 def py_library(name, **kwargs):
     """A module, or a package's `__init__.py`.
 
@@ -37,6 +40,7 @@ def py_test(name, size = "small", data = [], **kwargs):
     native.py_test(
         name = name,
         size = size,
+        timeout = _TIMEOUT,
         data = data + _ENVIRONMENT,
         **kwargs
     )
@@ -58,6 +62,7 @@ def py_tests(name, srcs, size = "small", data = [], **kwargs):
     native.py_test(
         name = name,
         size = size,
+        timeout = _TIMEOUT,
         srcs = srcs + ["//tools:run_tests.py"],
         main = "//tools:run_tests.py",
         args = ["%s/%s" % (native.package_name(), file) for file in srcs],

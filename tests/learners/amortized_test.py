@@ -183,6 +183,15 @@ def _fit(learner, case, batches=3):
     return learner.fit(_dataset(case, batches), verbose=0, shuffle=False)
 
 
+# One of each kind of what draws; their gradients are those of the others, too.
+_DRAWING = (
+    "versa",
+    "mr_cnp_a",
+    "recurrent_regression",
+    "cnp_bayes_by_backprop",
+)
+
+
 def _named(cases):
     return [(name, name) for name in cases]
 
@@ -204,12 +213,13 @@ class GradientTest(parameterized.TestCase):
     @parameterized.named_parameters(_named(_CASES))
     def test_mappings_agree(self, case):
         results = {}
-        for mapping in task_mapping.TASK_MAPPINGS:
+        mappings = ("map", "vectorize", *["unroll"] * (case in _DRAWING))
+        for mapping in mappings:
             learner = _compiled(case, mapping=mapping, seed=3)
             results[mapping] = tf.function(learner.task_gradients)(
                 _CASES[case].episodes()
             )
-        for mapping in ("unroll", "vectorize"):
+        for mapping in mappings[1:]:
             tf.nest.map_structure(
                 lambda a, b: np.testing.assert_allclose(
                     a, b, rtol=1e-8, atol=1e-12
@@ -255,7 +265,7 @@ class KerasModelTest(parameterized.TestCase):
                     rtol=1e-9,
                 )
 
-    @parameterized.named_parameters(_named(_CASES))
+    @parameterized.named_parameters(_named(_DRAWING))
     def test_resumed_it_goes_on_bit_for_bit(self, case):
         whole = _compiled(case)
         _fit(whole, case)
