@@ -14,8 +14,15 @@ def _sparse(value):
 
 
 class ReplicasTest(absltest.TestCase):
+    strategy: tf.distribute.Strategy
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
     def test_two(self):
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        strategy = self.strategy
 
         @tf.function
         def run():
@@ -47,6 +54,47 @@ class ReplicasTest(absltest.TestCase):
         with strategy.scope():
             self.assertEqual(replicas.count(), 2)
             self.assertFalse(replicas.is_one_of_several())
+
+    def test_tasks_stand_side_by_side_in_the_order_of_the_replicas(self):
+        @tf.function
+        def run(sizes):
+            def step():
+                context = tf.distribute.get_replica_context()
+                number = context.replica_id_in_sync_group
+                # The last shape is not known before.
+                size = sizes[number]
+                share = tf.fill((2, 3, 1), tf.cast(number, tf.float32))
+                tensors = {
+                    "few": share,
+                    "whole": tf.fill((2,), number),
+                    "uneven": tf.fill((size, 2), tf.cast(number, tf.float64)),
+                    "all": [10 + share[..., 0], share[:, 0, 0]],
+                }
+                return replicas.join(tensors, replicas.Split.TASKS)
+
+            return self.strategy.run(step)
+
+        results = run(tf.constant([1, 3]))
+        for place in (0, 1):
+            result = tf.nest.map_structure(
+                lambda v, place=place: self.strategy.experimental_local_results(
+                    v
+                )[place],
+                results,
+            )
+            numbers = np.array([0, 0, 1, 1])
+            np.testing.assert_array_equal(
+                result["few"],
+                np.broadcast_to(numbers[:, None, None], (4, 3, 1)),
+            )
+            np.testing.assert_array_equal(result["whole"], numbers)
+            np.testing.assert_array_equal(
+                result["uneven"], [[0, 0], [1, 1], [1, 1], [1, 1]]
+            )
+            np.testing.assert_array_equal(
+                result["all"][0], np.tile(10 + numbers[:, None], 3)
+            )
+            np.testing.assert_array_equal(result["all"][1], numbers)
 
     def test_one(self):
         tensors = [tf.ones(2), _sparse(1.0)]
