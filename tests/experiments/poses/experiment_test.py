@@ -100,7 +100,7 @@ class RenderingTest(CommandTest):
         pose_cases.require_backend()
 
     def test_renders_trains_and_draws(self):
-        rows = self.run_command("--methods=mr_cnp_w")["rows"]
+        rows = self.run_command("--methods=cnp")["rows"]
         self.assertEqual(
             [row["split"] for row in rows],
             ["meta-train", "meta-validation", "meta-test"],
