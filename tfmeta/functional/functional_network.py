@@ -1,5 +1,6 @@
 """A Keras network as a pure function of its weights and random seeds."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -61,6 +62,11 @@ class _Call(keras.Layer):
 
     def call(self, inputs, training=False):
         return self._model.call(inputs, training=training)
+
+    def _open_name_scope(self):
+        # Operations are named as the model alone names them, for TensorFlow
+        # adds gradients up in an order that their names decide.
+        return contextlib.nullcontext()
 
 
 class FunctionalNetwork:
