@@ -193,5 +193,58 @@ class BadInputTest(absltest.TestCase):
             _learner(optimizer="sgd", gradient_parts=2)
 
 
+def _softplus(y, predictions):
+    return keras.ops.softplus(y - predictions)
+
+
+def _linear(output_shape):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(int(np.prod(output_shape))),
+            keras.layers.Reshape(output_shape),
+        ]
+    )
+
+
+class LossTest(parameterized.TestCase):
+    @parameterized.product(
+        loss=[keras.losses.Huber(), _softplus],
+        # Axes of targets and of outputs: Keras brings them to one rank.
+        shapes=[((), (1,)), ((1,), (1,)), ((2,), (2, 1)), ((2, 1), (2,))],
+    )
+    def test_it_is_that_of_keras_for_targets_of_another_rank(
+        self, loss, shapes
+    ):
+        y_shape, output_shape = shapes
+        plain, network = (_linear(output_shape) for _ in range(2))
+        plain.compile(keras.optimizers.SGD(0.1), loss)
+        x, _, query_x, _ = _episodes()
+        rng = np.random.default_rng(1)
+        y = rng.normal(size=(_TASKS, 5, *y_shape)).astype(np.float32)
+        query_y = rng.normal(size=(_TASKS, 6, *y_shape)).astype(np.float32)
+        before = np.mean(
+            [
+                plain.test_on_batch(query_x[task], query_y[task])
+                for task in range(_TASKS)
+            ]
+        )
+        plain.train_on_batch(x[0], y[0])
+
+        learner = learners.MAML(network, inner_learning_rate=0.1)
+        learner.compile("sgd", loss)
+        np.testing.assert_allclose(
+            learner.predict_adapted(learner.adapt(x[0], y[0]), query_x[0]),
+            plain(query_x[0]),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+        still = learners.MAML(network, inner_learning_rate=1e-12)
+        still.compile("sgd", loss)
+        losses = still.task_gradients((x, y, query_x, query_y)).losses
+        np.testing.assert_allclose(np.mean(losses), before, rtol=1e-5)
+
+
 if __name__ == "__main__":
     absltest.main()

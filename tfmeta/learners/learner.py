@@ -19,7 +19,7 @@ from tfmeta.learners import (
     query_metrics,
 )
 from tfmeta.regularizers import task_regularizer as task_regularizer_lib
-from tfmeta.training import metric_state, task_trainer
+from tfmeta.training import loss_functions, metric_state, task_trainer
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
@@ -458,7 +458,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """Returns the compiled loss of one task, whole on each replica."""
         if self.loss_function is None:
             raise errors.InputError(task_trainer.NOT_COMPILED)
-        loss = tf.reduce_mean(self.loss_function(y, predictions))
+        loss = tf.reduce_mean(
+            loss_functions.apply(self.loss_function, y, predictions)
+        )
         if replicas.count() > 1 and isinstance(
             self.loss_function, keras.losses.Loss
         ):

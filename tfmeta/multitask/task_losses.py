@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.training import loss_functions
 
 
 class TaskLosses:
@@ -184,20 +185,7 @@ class _FunctionLoss(keras.losses.Loss):
         self._function = function
 
     def call(self, y_true, y_pred):
-        # Targets [batch] of outputs [batch, 1] would broadcast to a square.
-        y_pred, y_true = _align(y_pred, y_true)
-        y_true, y_pred = _align(y_true, y_pred)
-        return self._function(y_true, y_pred)
-
-
-def _align(longer, shorter):
-    """Gives both one rank if the first has a last axis of 1 too many."""
-    rank = len(shorter.shape)
-    if len(longer.shape) != rank + 1 or longer.shape[-1] != 1:
-        return longer, shorter
-    if rank == 1:
-        return longer, tf.expand_dims(shorter, -1)
-    return tf.squeeze(longer, -1), shorter
+        return loss_functions.apply(self._function, y_true, y_pred)
 
 
 def _resolve(name: str, loss) -> keras.losses.Loss:
