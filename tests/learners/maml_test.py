@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 from tensorflow.python.framework import config
 
-from tfmeta import errors, learners, networks, training
+from tfmeta import episode, errors, learners, networks, training
 
 _WAYS, _FEATURES = 3, 8
 
@@ -390,19 +390,36 @@ class BadInputTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, "compile"):
             learner.adapt(*(e[0] for e in _episodes()[:2]))
 
-    @parameterized.parameters(-1, _WAYS)
-    def test_labels_out_of_range(self, label):
-        support_x, support_y, query_x, query_y = _episodes()
-        query_y = tf.concat([query_y[:, :-1], [[label]] * 4], axis=1)
+    @parameterized.product(
+        label=[-1, _WAYS],
+        part=["support_y", "query_y"],
+        # As XLA is by default, and where kernels look at labels themselves.
+        jit_compile=[None, False],
+    )
+    def test_labels_out_of_range(self, label, part, jit_compile):
+        episodes = episode.Episode(*_episodes())
+        wrong = np.array(getattr(episodes, part))
+        wrong[2, 1] = label
         dataset = tf.data.Dataset.from_tensors(
-            (support_x, support_y, query_x, query_y)
+            tuple(episodes._replace(**{part: tf.constant(wrong)}))
         )
-        learner = _compiled(mapping="map")
-        with self.assertRaisesRegex(
-            tf.errors.InvalidArgumentError,
-            f"label value of {label} which is outside the valid range",
-        ):
+        learner = learners.MAML(networks.mlp(_FEATURES, _WAYS, hidden=[]))
+        learner.compile(
+            "sgd",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=jit_compile,
+        )
+        before = _weights(learner)
+        message = (
+            rf"{part}: label {label} at \[2,1\], expected 0 to {_WAYS - 1}"
+        )
+        with self.assertRaisesRegex(errors.InputError, message):
             learner.fit(dataset, verbose=0, shuffle=False)
+        for value, start in zip(_weights(learner), before, strict=True):
+            np.testing.assert_array_equal(value, start)
+        if part == "support_y" and jit_compile is None:
+            with self.assertRaisesRegex(errors.InputError, message):
+                learner.predict(dataset, verbose=0)
 
     def test_data_that_are_no_episodes(self):
         dataset = tf.data.Dataset.from_tensors(_episodes()[:2])

@@ -19,7 +19,12 @@ from tfmeta.learners import (
     query_metrics,
 )
 from tfmeta.regularizers import task_regularizer as task_regularizer_lib
-from tfmeta.training import loss_functions, metric_state, task_trainer
+from tfmeta.training import (
+    class_labels,
+    loss_functions,
+    metric_state,
+    task_trainer,
+)
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
@@ -126,11 +131,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     @property
     def takes_class_labels(self) -> bool:
         """Whether the compiled loss is one of integer class labels."""
-        loss = self.loss_function
-        return (
-            isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-            or loss is keras.losses.sparse_categorical_crossentropy
-        )
+        return class_labels.takes_class_labels(self.loss_function)
 
     @property
     def takes_class_logits(self) -> bool:
@@ -393,6 +394,21 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             )
         )
 
+    def make_predict_function(self, force=False):
+        """Makes the function that `predict` calls, as Keras does."""
+        if self.predict_function is not None and not force:
+            return
+        super().make_predict_function(force)
+        if not self.jit_compile:
+            return  # The kernels look at labels.
+        run = self.predict_function
+
+        def checked(batches):
+            with class_labels.named_errors():
+                return run([self._check_labels(batch) for batch in batches])
+
+        self.predict_function = checked
+
     def predict_step(self, data):
         """Predicts a meta-batch's queries; their labels are not looked at."""
         return self(tuple(data)[:3])
@@ -476,6 +492,20 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     def _check_episodes(self, data) -> episode.Episode:
         """Returns what `fit` or `evaluate` got of a data set, if it fits."""
         return episode_checks.check_meta_batch(data, self._example_shape)
+
+    def _check_labels(self, data):
+        if not isinstance(data, tuple) or len(data) < 3:
+            return data  # The step says what is wrong with it.
+        support_x, support_y, query_x, *query_y = data
+        support_y, *query_y = (
+            class_labels.check(
+                name, y, self.loss_function, self.network.outputs[0].shape[-1]
+            )
+            for name, y in zip(
+                ("support_y", "query_y"), (support_y, *query_y), strict=False
+            )
+        )
+        return support_x, support_y, query_x, *query_y
 
     def _outer_loss(self) -> outer_loss.OuterLoss:
         return outer_loss.OuterLoss(
