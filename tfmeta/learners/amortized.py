@@ -61,7 +61,7 @@ class AmortizedLearner(learner.Learner):
         shape = self.network.outputs[0].shape[1:]
         if self.takes_class_labels:
             return one_hot(support_y, shape[-1], self.weight_dtype)
-        if support_y.shape.rank == 1 and shape == (1,):
+        if len(support_y.shape) == 1 and shape == (1,):
             # As the loss takes them.
             support_y = support_y[:, tf.newaxis]
         if not tf.TensorShape(shape).is_compatible_with(support_y.shape[1:]):

@@ -110,6 +110,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             )
         functional_network.check_network(network, second_order=second_order)
         self.network = network
+        self._second_order = second_order
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
@@ -520,6 +521,10 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     def _outer_pass(
         self, episodes: episode.Episode, seed, common_seed
     ) -> outer_step.OuterPass:
+        # Layers may have been frozen or freed since the learner was made.
+        functional_network.check_network(
+            self.network, second_order=self._second_order
+        )
         return outer_step.OuterPass(
             self._outer_loss(),
             episodes._replace(
