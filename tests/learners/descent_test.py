@@ -246,6 +246,58 @@ class LossTest(parameterized.TestCase):
         np.testing.assert_allclose(np.mean(losses), before, rtol=1e-5)
 
 
+class SparseGradientsTest(parameterized.TestCase):
+    @parameterized.parameters("map", "vectorize")
+    def test_an_embedding_adapts(self, mapping):
+        """As a tape within a tape says."""
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential(
+            [
+                keras.Input((5,), dtype="int32"),
+                keras.layers.Embedding(7, 4),
+                keras.layers.GlobalAveragePooling1D(),
+                keras.layers.Dense(1),
+            ]
+        )
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 7, (2, 3, 6, 5)).astype(np.int32)
+        y = rng.normal(size=(2, 3, 6, 1)).astype(np.float32)
+
+        def loss(weights, x, y):
+            table, kernel, bias = weights
+            outputs = tf.reduce_mean(tf.gather(table, x), 1) @ kernel + bias
+            return tf.reduce_mean((y - outputs) ** 2)
+
+        learner = learners.MAML(
+            network, inner_learning_rate=0.3, mapping=mapping
+        )
+        learner.compile("sgd", "mse")
+        gradients = learner.task_gradients((x[0], y[0], x[1], y[1])).gradients
+        weights = [tf.constant(weight) for weight in network.get_weights()]
+        for task in range(3):
+            with tf.GradientTape() as outer:
+                outer.watch(weights)
+                with tf.GradientTape() as inner:
+                    inner.watch(weights)
+                    value = loss(weights, x[0][task], y[0][task])
+                adapted = [
+                    weight - 0.3 * tf.convert_to_tensor(gradient)
+                    for weight, gradient in zip(
+                        weights, inner.gradient(value, weights), strict=True
+                    )
+                ]
+                value = loss(adapted, x[1][task], y[1][task])
+            for gradient, expected in zip(
+                gradients, outer.gradient(value, weights), strict=True
+            ):
+                np.testing.assert_allclose(
+                    gradient[task],
+                    tf.convert_to_tensor(expected),
+                    rtol=1e-4,
+                    atol=1e-6,
+                )
+
+
 def _anil(encoder):
     return learners.MAML(
         networks.mlp(3, 1, hidden=(), encoder=encoder),
