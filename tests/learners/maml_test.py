@@ -45,6 +45,18 @@ def _weights(learner):
     return [v.numpy() for v in learner.trainable_variables]
 
 
+class _Loop(keras.layers.Layer):
+    """Does in a loop in the graph what ReLU does."""
+
+    def call(self, inputs):
+        zero = tf.cast(tf.reduce_sum(0 * inputs), tf.int32)
+        return tf.while_loop(
+            lambda step, _: step < 2,
+            lambda step, values: (step + 1, tf.nn.relu(values)),
+            (zero, inputs),
+        )[1]
+
+
 class MappingTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("dense", None), ("convolutions", (8, 8, 1))
@@ -85,6 +97,70 @@ class MappingTest(parameterized.TestCase):
         convolutional = networks.conv4(_WAYS, filters=2)
         self.assertEqual(learners.MAML(dense)._resolved_mapping, "vectorize")
         self.assertEqual(learners.MAML(convolutional)._resolved_mapping, "map")
+
+    @parameterized.parameters("loop", "ragged")
+    def test_the_default_finds_out_what_cannot_be_vectorized(self, case):
+        episodes = _episodes()
+        support_x, support_y, *queries = episodes
+        build = keras.layers.ReLU
+        if case == "loop":
+            build = _Loop
+        else:
+            sizes = [2, 6, 1, 4]
+            episodes = (
+                tf.RaggedTensor.from_tensor(support_x, sizes),
+                tf.RaggedTensor.from_tensor(support_y, sizes),
+                *queries,
+            )
+        dataset = tf.data.Dataset.from_tensors(episodes)
+        losses = []
+        for mapping in ("map", "auto"):
+            keras.utils.set_random_seed(0)
+            learner = learners.MAML(_with_layer(build()), mapping=mapping)
+            learner.compile(
+                "sgd",
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            )
+            if mapping == "auto":
+                self.assertTrue(learner.jit_compile)
+                with self.assertLogs("absl", "WARNING") as logs:
+                    losses += learner.fit(dataset, verbose=0).history["loss"]
+                self.assertLen(logs.output, 1)
+            else:
+                losses += learner.fit(dataset, verbose=0).history["loss"]
+        self.assertAlmostEqual(*losses, places=5)
+
+    def test_recurrent_layers_are_known(self):
+        def network(unroll):
+            return keras.Sequential(
+                [
+                    keras.Input((4, 2)),
+                    keras.layers.Bidirectional(
+                        keras.layers.LSTM(3, unroll=unroll, name="lstm")
+                    ),
+                    keras.layers.Dense(1),
+                ]
+            )
+
+        with self.assertLogs("absl", "WARNING") as logs:
+            learner = learners.MAML(network(unroll=False))
+        self.assertLen(logs.output, 1)
+        learner.compile("sgd", "mse")
+        self.assertFalse(learner.jit_compile)
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(2, 3, 5, 4, 2)).astype(np.float32)
+        y = rng.normal(size=(2, 3, 5, 1)).astype(np.float32)
+        episodes = (x[0], y[0], x[1], y[1])
+        looped = learner.task_gradients(episodes)
+        unrolled = learners.MAML(network(unroll=True))
+        self.assertEqual(unrolled._resolved_mapping, "vectorize")
+        unrolled.compile("sgd", "mse")
+        unrolled.network.set_weights(learner.network.get_weights())
+        np.testing.assert_allclose(
+            unrolled.task_gradients(episodes).losses, looped.losses, rtol=1e-5
+        )
+        with self.assertRaisesRegex(errors.InputError, "forward_lstm.*unroll"):
+            learners.MAML(network(unroll=False), mapping="vectorize")
 
     def test_xla_compiles_by_default_where_it_is_fast(self):
         # On a machine without a GPU, too, where Keras' own default is not to.

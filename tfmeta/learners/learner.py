@@ -82,7 +82,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             `tfmeta.regularizers.TAMLEntropy`.
         mapping: how a step goes through its tasks, one of
             `tfmeta.training.TASK_MAPPINGS`, or `"auto"`: `"map"` for networks
-            with convolutions and `"vectorize"` for others, the fast ones.
+            with convolutions and `"vectorize"` for others, the fast ones; and
+            `"map"`, with a line in the log, where TensorFlow cannot vectorize
+            the network (its loops) or the data (ragged tensors).
         seed: integer seed of all draws.
         name: name of the Keras model.
 
@@ -114,9 +116,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
-        self._resolved_mapping = task_mapping.resolve(
-            mapping, network.trainable_variables
-        )
+        self._resolved_mapping = task_mapping.resolve(mapping, network)
+        self._is_mapping_tried = False
+        self._is_jit_by_default = False
         self._seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.loss_function: Any = None
@@ -310,6 +312,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
+        self._is_jit_by_default = jit_compile is None
         if jit_compile is None:
             # Not Keras' "auto", which leaves XLA out wherever there is no GPU
             # (Trainer._resolve_auto_jit_compile, Keras 3.15).
@@ -348,6 +351,53 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         return super().get_compile_config() | {
             "num_tasks": self.weighting.num_tasks
         }
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        batch = data_batch
+        if iterator is not None:
+            batch = iterator.data_adapter.get_tf_dataset().element_spec
+        self._try_mapping(batch)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _try_mapping(self, batch) -> None:
+        """Falls back to "map" if "auto" chose what TensorFlow cannot do.
+
+        Args:
+            batch: a meta-batch, or the specifications of one.
+        """
+        if self._mapping != "auto" or self._resolved_mapping != "vectorize":
+            return
+        reason = None
+        if task_mapping.is_ragged(batch):
+            reason = "ragged tensors"
+        elif not self._is_mapping_tried:
+            self._is_mapping_tried = True
+            own = _layers_of_users(self.network)
+            if own and not self._is_traced(batch):
+                reason = f"the network, with {', '.join(own)}"
+        if reason is not None:
+            task_mapping.say_that_it_falls_back(reason)
+            self._resolved_mapping = "map"
+            if self._is_jit_by_default:
+                self.jit_compile = False
+
+    def _is_traced(self, batch) -> bool:
+        """Whether TensorFlow can trace a step."""
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel("CRITICAL")  # It tells at length what is no error here.
+        try:
+            specs = tf.nest.map_structure(
+                lambda part: tf.TensorSpec(part.shape, part.dtype), batch
+            )
+            tf.function(
+                lambda *episodes: self.task_gradients(episodes).losses
+            ).get_concrete_function(*specs)
+        except Exception:  # Whatever its layers and TensorFlow raise.
+            return False
+        finally:
+            logger.setLevel(level)
+        return True
 
     def _build_metrics(self, batch):
         if not isinstance(batch, tuple) or len(batch) != 4:
@@ -464,6 +514,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         return [tf.convert_to_tensor(v) for v in self._network_variables()]
 
     def _map(self, function, tasks, output_dtypes):
+        if task_mapping.is_ragged(tasks):
+            self._try_mapping(tasks)
         return task_mapping.map_tasks(
             function,
             tasks,
@@ -544,3 +596,13 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             if metric.name == "loss":
                 metric.update_state(losses)
         return self.compute_metrics(None, query_y, predictions)
+
+
+def _layers_of_users(network: keras.Model) -> list[str]:
+    """Names the layers that may do what no layer of Keras or tfmeta does."""
+    return [
+        layer.name
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.Lambda)
+        or type(layer).__module__.partition(".")[0] not in ("keras", "tfmeta")
+    ]

@@ -46,6 +46,10 @@ def check(
         InputError: within `named_errors`, if one is neither; in a graph, when
             that is run.
     """
+    if isinstance(labels, tf.RaggedTensor):
+        return labels.with_flat_values(
+            check(argument, labels.flat_values, loss, classes)
+        )
     labels = tf.convert_to_tensor(labels)
     if classes is None or not takes_class_labels(loss):
         return labels
