@@ -171,11 +171,12 @@ class FunctionalNetwork:
 
 def weight_dtype(network: keras.Model) -> tf.DType:
     """Returns the dtype of a network's weights, whether trainable or not."""
-    return next(
-        dtype
+    dtypes = [
+        tf.as_dtype(variable.dtype)
         for variable in (*network.trainable_variables, *network.variables)
-        if (dtype := tf.as_dtype(variable.dtype)).is_floating
-    )
+    ]
+    # The states of seeds are integers.
+    return next(dtype for dtype in dtypes if dtype.is_floating)
 
 
 def draw_seeds(

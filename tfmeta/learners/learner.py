@@ -50,7 +50,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     """A meta-learner: a Keras model whose examples are tasks.
 
     `fit` and `evaluate` take a `tf.data.Dataset` of meta-batches: `(support_x,
-    support_y, query_x, query_y)`, each with a leading task axis. Each train
+    support_y, query_x, query_y)`, each with a leading task axis; or a generator
+    of such, or that as arrays of all tasks, `fit((support_x, support_y,
+    query_x), query_y)`, which `batch_size` parts into meta-batches. Each train
     step makes one gradient per task and gives their mean to the optimizer, or
     all to an optimizer that resolves their conflicts. The loss of a task is the
     compiled loss of its queries after adaptation, plus the losses that the
@@ -388,7 +390,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         logger.setLevel("CRITICAL")  # It tells at length what is no error here.
         try:
             specs = tf.nest.map_structure(
-                lambda part: tf.TensorSpec(part.shape, part.dtype), batch
+                lambda part: tf.TensorSpec(part.shape, part.dtype),
+                episode_checks.unpack(batch),
             )
             tf.function(
                 lambda *episodes: self.task_gradients(episodes).losses
@@ -400,6 +403,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         return True
 
     def _build_metrics(self, batch):
+        batch = episode_checks.unpack(batch)
         if not isinstance(batch, tuple) or len(batch) != 4:
             return
         *_, query_y = batch
@@ -462,6 +466,12 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
 
     def predict_step(self, data):
         """Predicts a meta-batch's queries; their labels are not looked at."""
+        data = episode_checks.unpack(data)
+        if len(data) not in (3, 4):
+            raise errors.InputError(
+                "data: expected (support_x, support_y, query_x), each with a "
+                f"leading task axis, got {type(data).__name__} of {len(data)}"
+            )
         return self(tuple(data)[:3])
 
     def reset_metrics(self):
@@ -547,6 +557,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         return episode_checks.check_meta_batch(data, self._example_shape)
 
     def _check_labels(self, data):
+        data = episode_checks.unpack(data)
         if not isinstance(data, tuple) or len(data) < 3:
             return data  # The step says what is wrong with it.
         support_x, support_y, query_x, *query_y = data
