@@ -131,7 +131,7 @@ class LearnerTest(parameterized.TestCase):
         learner.compile("sgd", "mse", run_eagerly=True, jit_compile=False)
         with self.assertRaisesRegex(errors.InputError, "tuple of 2"):
             learner.predict(_INPUTS[:2], verbose=0)
-        with self.assertRaisesRegex(errors.InputError, "tuple of 1"):
+        with self.assertRaisesRegex(errors.InputError, "expected meta-batches"):
             learner.fit(_X, verbose=0)
 
 
