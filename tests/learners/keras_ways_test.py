@@ -1,5 +1,8 @@
 """What Keras lets a user do with its own models and layers, done with ours."""
 
+import functools
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -89,9 +92,7 @@ class LearnerTest(parameterized.TestCase):
         )
         expected = learner(_INPUTS)
         for way, call in prediction.items():
-            predicted = call(
-                lambda *a, **k: learner.predict(*a, verbose=0, **k)
-            )
+            predicted = call(functools.partial(learner.predict, verbose=0))
             np.testing.assert_allclose(
                 predicted, expected, rtol=1e-4, atol=1e-5, err_msg=way
             )
@@ -103,14 +104,14 @@ class LearnerTest(parameterized.TestCase):
             self.assertEqual(predicted.shape, expected.shape)
         for way, call in training.items():
             history = call(
-                lambda *a, **k: learner.fit(*a, verbose=0, shuffle=False, **k)
+                functools.partial(learner.fit, verbose=0, shuffle=False)
             )
             self.assertTrue(np.isfinite(history.history["loss"]).all(), way)
         expected = learner.evaluate(_dataset(_EPISODES), verbose=0)
         for way, call in training.items():
             if way != "generator":
                 np.testing.assert_allclose(
-                    call(lambda *a, **k: learner.evaluate(*a, verbose=0, **k)),
+                    call(functools.partial(learner.evaluate, verbose=0)),
                     expected,
                     rtol=1e-4,
                     err_msg=way,
@@ -136,7 +137,7 @@ class LearnerTest(parameterized.TestCase):
 
 
 _IMAGES = (5, 4, 2)
-_LAYERS = {
+_LAYERS: dict[str, tuple[Any, Any]] = {
     "DenseReparameterization": (
         lambda: layers.DenseReparameterization(3),
         [(5,)],
@@ -183,7 +184,7 @@ class LayerTest(parameterized.TestCase):
     def test_in_a_model(self, name):
         make, shapes = _LAYERS[name]
         inputs = [keras.Input(shape) for shape in shapes]
-        x = [_RNG.normal(size=(4, *s)).astype(np.float32) for s in shapes]
+        x: Any = [_RNG.normal(size=(4, *s)).astype(np.float32) for s in shapes]
         if len(shapes) == 1:
             (inputs,), (x,) = inputs, x
         model = keras.Model(inputs, make()(inputs))

@@ -84,8 +84,8 @@ class _Convolution2D(base.VariationalLayer):
         """Returns the shape of the convolved images."""
         batch, *sizes, _ = input_shape
         sizes = [
-            _convolved(size, *window, self.padding)
-            for size, *window in zip(
+            _convolved(size, kernel, stride, dilation, self.padding)
+            for size, kernel, stride, dilation in zip(
                 sizes,
                 self.kernel_size,
                 self.strides,
