@@ -24,13 +24,24 @@ class PackageTest(parameterized.TestCase):
         self.assertEqual(printed.decode().strip(), "False")
 
     def test_without_a_posterior_tfp_is_not_loaded(self):
+        """Nor does an import draw: the first model is as the next."""
         program = (
-            "import sys, tfmeta; "
+            "import random, sys, numpy, keras, tfmeta; "
+            "keras.utils.set_random_seed(0); "
+            "state = random.getstate(), numpy.random.get_state()[1].tolist(); "
+            "[list(vars(getattr(tfmeta, name))) for name in tfmeta.__all__]; "
+            "print(state == (random.getstate(), "
+            "numpy.random.get_state()[1].tolist())); "
             "tfmeta.learners.MAML(tfmeta.networks.mlp(2, 1)); "
-            "print('tensorflow_probability' in sys.modules)"
+            "print('tensorflow_probability' in sys.modules); "
+            "layer = tfmeta.layers.DenseFlipout(1); "
+            "random.seed(0); "
+            "state = random.getstate(); "
+            "import tensorflow_probability.python.distributions; "
+            "print(state == random.getstate())"
         )
         printed = subprocess.check_output([sys.executable, "-c", program])
-        self.assertEqual(printed.decode().strip(), "False")
+        self.assertEqual(printed.decode().split(), ["True", "False", "True"])
 
 
 if __name__ == "__main__":

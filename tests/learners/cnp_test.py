@@ -56,6 +56,15 @@ def _dense(x, layer, activation=lambda values: values):
 
 
 class PredictionTest(parameterized.TestCase):
+    def test_targets_may_lack_a_last_axis_of_one(self):
+        learner = _cnp()
+        x, y, query_x, query_y = _episodes()
+        flat = (x, y[..., 0], query_x, query_y[..., 0])
+        np.testing.assert_array_equal(
+            learner.task_gradients(flat).losses,
+            learner.task_gradients((x, y, query_x, query_y)).losses,
+        )
+
     def test_the_equations(self):
         learner = _cnp()
         support_x, support_y, query_x, _ = (v[0].numpy() for v in _episodes())

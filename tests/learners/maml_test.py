@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 from tensorflow.python.framework import config
 
-from tfmeta import errors, learners, networks, training
+from tfmeta import episode, errors, learners, networks, training
 
 _WAYS, _FEATURES = 3, 8
 
@@ -43,6 +43,18 @@ def _compiled(network=None, **kwargs):
 
 def _weights(learner):
     return [v.numpy() for v in learner.trainable_variables]
+
+
+class _Loop(keras.layers.Layer):
+    """Does in a loop in the graph what ReLU does."""
+
+    def call(self, inputs):
+        zero = tf.cast(tf.reduce_sum(0 * inputs), tf.int32)
+        return tf.while_loop(
+            lambda step, _: step < 2,
+            lambda step, values: (step + 1, tf.nn.relu(values)),
+            (zero, inputs),
+        )[1]
 
 
 class MappingTest(parameterized.TestCase):
@@ -85,6 +97,70 @@ class MappingTest(parameterized.TestCase):
         convolutional = networks.conv4(_WAYS, filters=2)
         self.assertEqual(learners.MAML(dense)._resolved_mapping, "vectorize")
         self.assertEqual(learners.MAML(convolutional)._resolved_mapping, "map")
+
+    @parameterized.parameters("loop", "ragged")
+    def test_the_default_finds_out_what_cannot_be_vectorized(self, case):
+        episodes = _episodes()
+        support_x, support_y, *queries = episodes
+        build = keras.layers.ReLU
+        if case == "loop":
+            build = _Loop
+        else:
+            sizes = [2, 6, 1, 4]
+            episodes = (
+                tf.RaggedTensor.from_tensor(support_x, sizes),
+                tf.RaggedTensor.from_tensor(support_y, sizes),
+                *queries,
+            )
+        dataset = tf.data.Dataset.from_tensors(episodes)
+        losses = []
+        for mapping in ("map", "auto"):
+            keras.utils.set_random_seed(0)
+            learner = learners.MAML(_with_layer(build()), mapping=mapping)
+            learner.compile(
+                "sgd",
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            )
+            if mapping == "auto":
+                self.assertTrue(learner.jit_compile)
+                with self.assertLogs("absl", "WARNING") as logs:
+                    losses += learner.fit(dataset, verbose=0).history["loss"]
+                self.assertLen(logs.output, 1)
+            else:
+                losses += learner.fit(dataset, verbose=0).history["loss"]
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+    def test_recurrent_layers_are_known(self):
+        def network(unroll):
+            return keras.Sequential(
+                [
+                    keras.Input((4, 2)),
+                    keras.layers.Bidirectional(
+                        keras.layers.LSTM(3, unroll=unroll, name="lstm")
+                    ),
+                    keras.layers.Dense(1),
+                ]
+            )
+
+        with self.assertLogs("absl", "WARNING") as logs:
+            learner = learners.MAML(network(unroll=False))
+        self.assertLen(logs.output, 1)
+        learner.compile("sgd", "mse")
+        self.assertFalse(learner.jit_compile)
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(2, 3, 5, 4, 2)).astype(np.float32)
+        y = rng.normal(size=(2, 3, 5, 1)).astype(np.float32)
+        episodes = (x[0], y[0], x[1], y[1])
+        looped = learner.task_gradients(episodes)
+        unrolled = learners.MAML(network(unroll=True))
+        self.assertEqual(unrolled._resolved_mapping, "vectorize")
+        unrolled.compile("sgd", "mse")
+        unrolled.network.set_weights(learner.network.get_weights())
+        np.testing.assert_allclose(
+            unrolled.task_gradients(episodes).losses, looped.losses, rtol=1e-5
+        )
+        with self.assertRaisesRegex(errors.InputError, "forward_lstm.*unroll"):
+            learners.MAML(network(unroll=False), mapping="vectorize")
 
     def test_xla_compiles_by_default_where_it_is_fast(self):
         # On a machine without a GPU, too, where Keras' own default is not to.
@@ -390,19 +466,36 @@ class BadInputTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, "compile"):
             learner.adapt(*(e[0] for e in _episodes()[:2]))
 
-    @parameterized.parameters(-1, _WAYS)
-    def test_labels_out_of_range(self, label):
-        support_x, support_y, query_x, query_y = _episodes()
-        query_y = tf.concat([query_y[:, :-1], [[label]] * 4], axis=1)
+    @parameterized.product(
+        label=[-1, _WAYS],
+        part=["support_y", "query_y"],
+        # As XLA is by default, and where kernels look at labels themselves.
+        jit_compile=[None, False],
+    )
+    def test_labels_out_of_range(self, label, part, jit_compile):
+        episodes = episode.Episode(*_episodes())
+        wrong = np.array(getattr(episodes, part))
+        wrong[2, 1] = label
         dataset = tf.data.Dataset.from_tensors(
-            (support_x, support_y, query_x, query_y)
+            tuple(episodes._replace(**{part: tf.constant(wrong)}))
         )
-        learner = _compiled(mapping="map")
-        with self.assertRaisesRegex(
-            tf.errors.InvalidArgumentError,
-            f"label value of {label} which is outside the valid range",
-        ):
+        learner = learners.MAML(networks.mlp(_FEATURES, _WAYS, hidden=[]))
+        learner.compile(
+            "sgd",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=jit_compile,
+        )
+        before = _weights(learner)
+        message = (
+            rf"{part}: label {label} at \[2,1\], expected 0 to {_WAYS - 1}"
+        )
+        with self.assertRaisesRegex(errors.InputError, message):
             learner.fit(dataset, verbose=0, shuffle=False)
+        for value, start in zip(_weights(learner), before, strict=True):
+            np.testing.assert_array_equal(value, start)
+        if part == "support_y" and jit_compile is None:
+            with self.assertRaisesRegex(errors.InputError, message):
+                learner.predict(dataset, verbose=0)
 
     def test_data_that_are_no_episodes(self):
         dataset = tf.data.Dataset.from_tensors(_episodes()[:2])

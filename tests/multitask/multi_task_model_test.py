@@ -194,6 +194,39 @@ class BadInputTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, message):
             cases.compiled().fit(dataset, verbose=0)
 
+    @parameterized.parameters(True, False)
+    def test_labels_out_of_range(self, jit_compile):
+        x, y = cases.data()
+        y["kind"][3] = 7
+        model = cases.compiled(jit_compile=jit_compile)
+        before = model.get_weights()
+        with self.assertRaisesRegex(
+            errors.InputError, r"y/kind: label 7 at \[3\], expected 0 to 2"
+        ):
+            model.fit(x, y, verbose=0, shuffle=False)
+        for value, start in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(value, start)
+
+    def test_a_label_that_is_ignored_may_be_out_of_range(self):
+        x, y = cases.data()
+        y["kind"][3] = 255
+        losses = []
+        for make in (keras.Model, multi_task_model.MultiTaskModel):
+            model = make(*cases.tensors())
+            model.compile(
+                "sgd",
+                {
+                    "kind": keras.losses.SparseCategoricalCrossentropy(
+                        ignore_class=255
+                    ),
+                    "depth": "mse",
+                },
+            )
+            losses.append(model.evaluate(x, y, verbose=0))
+            history = model.fit(x, y, verbose=0, shuffle=False).history
+            losses[-1] += history["loss"]
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+
     def test_number_of_targets(self):
         inputs = keras.Input((6,))
         model = multi_task_model.MultiTaskModel(

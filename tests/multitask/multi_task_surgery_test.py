@@ -74,6 +74,32 @@ class SurgeryTest(parameterized.TestCase):
                 model.get_weights()[1], v, rtol=1e-5, atol=1e-6
             )
 
+    def test_parts_make_the_same_update_of_an_embedding(self):
+        """Whose gradients are sparse: Adam has another rule for these."""
+        rng = np.random.default_rng(0)
+        x = rng.integers(1, 9, (12, 3)).astype(np.int32)
+        y = {"a": x[:, :1] / 9, "b": 1 - x[:, 1:2] / 9}
+        weights = []
+        for gradient_parts in (1, 2):
+            keras.utils.set_random_seed(0)
+            inputs = keras.Input((3,), dtype="int32")
+            hidden = keras.layers.Flatten()(
+                keras.layers.Embedding(9, 2)(inputs)
+            )
+            hidden = keras.layers.Dense(3)(hidden)
+            model = multi_task_model.MultiTaskModel(
+                inputs, {task: keras.layers.Dense(1)(hidden) for task in y}
+            )
+            model.compile(
+                pcgrad.PCGrad(keras.optimizers.Adam(0.1)),
+                "mse",
+                gradient_parts=gradient_parts,
+            )
+            model.fit(x, y, batch_size=4, shuffle=False, verbose=0)
+            weights.append(model.get_weights())
+        for one, other in zip(*weights, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
     def test_other_losses_skip_the_surgery(self):
         model, x, y = _conflict()
         model.compile(cases.pcgrad_sgd(), "mse")

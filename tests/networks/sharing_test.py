@@ -1,5 +1,7 @@
 """Hard sharing: what is shared, own data, saving and bad input."""
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -21,7 +23,7 @@ def _data(*sizes):
     return [rng.normal(size=(size, 4)).astype(np.float32) for size in sizes]
 
 
-class HardSharingTest(absltest.TestCase):
+class HardSharingTest(parameterized.TestCase):
     def test_heads_read_one_trunk(self):
         trunk = perceptron.mlp(4, 5)
         heads = _heads()
@@ -44,6 +46,20 @@ class HardSharingTest(absltest.TestCase):
         outputs = own({"a": first, "b": second})
         np.testing.assert_allclose(outputs["a"], shared(first)["a"], rtol=1e-6)
         np.testing.assert_allclose(outputs["b"], shared(second)["b"], rtol=1e-6)
+
+    @parameterized.parameters(True, False)
+    def test_heads_may_be_named_as_their_tasks(self, own_inputs):
+        heads = {
+            task: keras.layers.Dense(2, name=task) for task in ("a", "inputs")
+        }
+        trunk = perceptron.mlp(4, 5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = sharing.hard_sharing(trunk, heads, own_inputs=own_inputs)
+        (x,) = _data(6)
+        outputs = model({"a": x, "inputs": x} if own_inputs else x)
+        for task, head in heads.items():
+            np.testing.assert_allclose(outputs[task], head(trunk(x)), rtol=1e-6)
 
     def test_a_task_s_loss_has_no_gradient_in_another_head(self):
         trunk = perceptron.mlp(4, 5)

@@ -50,6 +50,11 @@ class EvaluationTest(absltest.TestCase):
         np.testing.assert_allclose(
             evaluation.squared_error(y, predictions), [2.0, 5.0]
         )
+        flat = tf.constant([[1.0, 2.0], [0.0, 0.0]])
+        np.testing.assert_allclose(
+            evaluation.squared_error(flat, tf.reshape(predictions, (2, 2, 1))),
+            [2.0, 5.0],
+        )
 
     def test_too_few_tasks(self):
         _, meta_batches = _meta_batches()

@@ -42,7 +42,7 @@ class UncertaintyTest(absltest.TestCase):
         weighting.log_variances.assign(np.log(losses))
         with tf.GradientTape() as tape:
             weights = weighting(tf.constant(losses))
-            total = tf.reduce_sum(weights * losses) + weighting.penalty()
+            total = tf.reduce_sum(weights * losses) + weighting.penalty(losses)
         self.assertAlmostEqual(
             float(total), np.sum(1 + np.log(losses)) / 2, places=5
         )
@@ -51,6 +51,13 @@ class UncertaintyTest(absltest.TestCase):
             0,
             atol=1e-6,
         )
+
+    def test_an_absent_task_s_variance_stays(self):
+        weighting = _built(weightings.Uncertainty())
+        with tf.GradientTape() as tape:
+            penalty = weighting.penalty(tf.constant([0.0, 1.0]))
+        (gradient,) = tape.gradient(penalty, weighting.trainable_variables)
+        np.testing.assert_array_equal(gradient, [0, 0.5])
 
 
 class DynamicWeightAverageTest(absltest.TestCase):
@@ -101,6 +108,24 @@ class GradNormTest(parameterized.TestCase):
             )
             weights = 3 * weights / weights.sum()
         np.testing.assert_allclose(weighting.task_weights, weights, rtol=1e-5)
+
+    def test_an_absent_task_is_no_part_of_the_means(self):
+        """Three tasks, one of them absent, move as two do."""
+        two, three = (
+            _built(weightings.GradNorm(alpha=0.5), tasks) for tasks in (2, 3)
+        )
+        losses, norms = [[1.0, 2.0], [0.5, 1.5]], [1.0, 3.0]
+        for step in losses:
+            _step(two, step, norms)
+            _step(three, [*step, 0.0], [*norms, 0.0])
+        pair, weights = (
+            np.array(weighting.task_weights) for weighting in (two, three)
+        )
+        np.testing.assert_allclose(
+            weights[0] / weights[1], pair[0] / pair[1], rtol=1e-2
+        )
+        _step(three, [0.5, 1.0, 4.0], [1.0, 1.0, 1.0])
+        np.testing.assert_array_equal(three.initial_losses, [1.0, 2.0, 4.0])
 
     def test_norms_become_equal_and_weights_stay_positive(self):
         weighting = _built(weightings.GradNorm(alpha=0.0), tasks=3)
@@ -161,6 +186,26 @@ class EveryWeightingTest(parameterized.TestCase):
         self.assertEqual(weights.shape, (4,))
         if name != "rlw":
             np.testing.assert_allclose(weights, weights[0], rtol=1e-6)
+
+    @parameterized.parameters(*_ALL)
+    def test_a_task_may_be_absent_from_any_batch(self, name):
+        weighting = _built(weightings.get(name), tasks=3)
+        rng = np.random.default_rng(0)
+        batches = rng.uniform(0.5, 2, (6, 3)).astype(np.float32)
+        batches[0, 1] = 0
+        batches[2] = 0
+        batches[4:, 0] = 0
+        for losses in batches:
+            if losses[0]:
+                weighting.start_epoch()
+            weights = _step(weighting, losses, losses, 0.9 * losses)
+            self.assertTrue(np.isfinite(weights).all())
+            # The others are weighted as if they were all there is.
+            held = losses > 0
+            if held.any() and name != "rlw":
+                self.assertBetween(weights[held].mean(), 0.2, 2)
+        for variable in weighting.variables:
+            self.assertTrue(np.isfinite(variable).all(), variable.path)
 
     @parameterized.parameters(*_ALL)
     def test_is_rebuilt_from_its_configuration(self, name):

@@ -76,6 +76,9 @@ class FunctionalNetwork:
     keeps a `keras.random.SeedGenerator`, whose state is a variable of the
     network. The same state gives the same draw.
 
+    What is trainable may change between calls: weights are always those of the
+    network's variables that are trainable then.
+
     Args:
         network: a built Keras model.
         part: a model made of some of the network's layers, which is what
@@ -84,26 +87,9 @@ class FunctionalNetwork:
     """
 
     def __init__(self, network: keras.Model, part: keras.Model | None = None):
+        self._network = network
         self._model = network if part is None else part
         self._call = _Call(self._model)
-        self._weight_indices = _positions(
-            self._model.trainable_variables, network.trainable_variables
-        )
-        self._dtype = tf.as_dtype(network.trainable_variables[0].dtype)
-        # For each kind of seed: where its states are among the part's
-        # variables, and which of the whole network's they are.
-        self._seed_positions = [
-            list(
-                zip(
-                    _positions(part, self._model.non_trainable_variables),
-                    _positions(part, whole),
-                    strict=True,
-                )
-            )
-            for part, whole in zip(
-                _seed_states(self._model), _seed_states(network), strict=True
-            )
-        ]
 
     def __call__(
         self,
@@ -134,7 +120,7 @@ class FunctionalNetwork:
         ]
         if run.seeds is not None:
             for seeds, positions in zip(
-                run.seeds, self._seed_positions, strict=True
+                run.seeds, self._seed_positions(), strict=True
             ):
                 # The very same tensor for a shared draw: so TensorFlow sees
                 # that support and query draw alike, and draws once.
@@ -147,7 +133,10 @@ class FunctionalNetwork:
             (variable, weights[index])
             for variable, index in zip(
                 self._model.trainable_variables,
-                self._weight_indices,
+                _positions(
+                    self._model.trainable_variables,
+                    self._network.trainable_variables,
+                ),
                 strict=True,
             )
             if weights[index] is not None
@@ -159,9 +148,41 @@ class FunctionalNetwork:
             losses = self._model.losses
         if run.given is not None:
             run.given.check_reached(self._model)
+        dtype = weight_dtype(self._network)
         return tf.nest.map_structure(
-            lambda output: tf.cast(output, self._dtype), outputs
-        ), [tf.cast(loss, self._dtype) for loss in losses]
+            lambda output: tf.cast(output, dtype), outputs
+        ), [tf.cast(loss, dtype) for loss in losses]
+
+    def _seed_positions(self) -> list[list[tuple[int, int]]]:
+        """Returns for each kind of seed where its states are.
+
+        Each by its number among the part's variables, and among the states of
+        the whole network.
+        """
+        return [
+            list(
+                zip(
+                    _positions(part, self._model.non_trainable_variables),
+                    _positions(part, whole),
+                    strict=True,
+                )
+            )
+            for part, whole in zip(
+                _seed_states(self._model),
+                _seed_states(self._network),
+                strict=True,
+            )
+        ]
+
+
+def weight_dtype(network: keras.Model) -> tf.DType:
+    """Returns the dtype of a network's weights, whether trainable or not."""
+    dtypes = [
+        tf.as_dtype(variable.dtype)
+        for variable in (*network.trainable_variables, *network.variables)
+    ]
+    # The states of seeds are integers.
+    return next(dtype for dtype in dtypes if dtype.is_floating)
 
 
 def draw_seeds(
@@ -228,10 +249,14 @@ def check_network(network: keras.Model, *, second_order: bool) -> None:
         raise errors.InputError(f"{name} has no trainable weights")
     for layer in network._flatten_layers():
         kind = type(layer).__name__
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if (
+            isinstance(layer, keras.layers.BatchNormalization)
+            # Keras runs a frozen one in inference mode: its averages stay.
+            and layer.trainable
+        ):
             raise errors.InputError(
                 f"{name} holds {layer.name!r}, a {kind}, whose moving averages "
-                "no inner loop updates: use "
+                "no inner loop updates: freeze it (trainable = False), or use "
                 "tfmeta.layers.TaskBatchNormalization"
             )
         if second_order and isinstance(layer, _WRONG_SECOND_DERIVATIVE):

@@ -45,7 +45,13 @@ def descend(
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(adapted)
             value = loss(adapted, data(number))
-        gradients = tape.gradient(value, adapted, unconnected_gradients="zero")
+        gradients = [
+            # Embeddings have sparse ones, which take no arithmetic.
+            tf.convert_to_tensor(gradient)
+            for gradient in tape.gradient(
+                value, adapted, unconnected_gradients="zero"
+            )
+        ]
         if first_order:
             gradients = [tf.stop_gradient(g) for g in gradients]
         return [

@@ -103,9 +103,15 @@ class RecordedPass:
 
     def differentiate_sum(self, factors, variables):
         """Makes one backward pass of the tasks' losses."""
-        return self.tape.gradient(
+        gradients = self.tape.gradient(
             self.task_losses, variables, output_gradients=self._each(factors)
         )
+        # Dense, as the gradients of single tasks are, for optimizers such as
+        # Adam have another rule for sparse ones.
+        return [
+            None if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient in gradients
+        ]
 
     def _pairs(self, losses, factors) -> task_gradients.Pairs:
         gradients = self.tape.gradient(

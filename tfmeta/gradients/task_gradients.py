@@ -104,8 +104,8 @@ class TaskPass(Protocol):
         """Differentiates the sum of the losses by some variables.
 
         Returns:
-            For each of them a gradient, None if it has none. No gradients of
-            single tasks are held.
+            For each of them a dense gradient, None if it has none. No gradients
+            of single tasks are held.
         """
 
     def repeat(self) -> tf.Tensor:

@@ -1,36 +1,82 @@
 """Three ways to run one function on every task of a meta-batch."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
+from absl import logging
 
 from tfmeta import errors
 
 TASK_MAPPINGS = ("map", "unroll", "vectorize")
 
 
-def resolve(mapping: str, weights: Sequence) -> str:
+def resolve(mapping: str, network: keras.Layer) -> str:
     """Returns the mapping that a user's choice stands for.
 
     Args:
         mapping: one of `TASK_MAPPINGS`, or `"auto"`: `"map"` for a network with
-            convolutions, `"vectorize"` for others, the fast ones.
-        weights: the network's, by whose shapes its convolutions are known.
+            convolutions, for which it is fast, or with loops, and
+            `"vectorize"` for others.
+        network: what is run in each task.
 
     Raises:
-        InputError: if `mapping` is unknown.
+        InputError: if `mapping` is unknown, or is `"vectorize"` and the network
+            has a loop.
     """
-    if mapping == "auto":
-        has_convolution = any(len(weight.shape) > 2 for weight in weights)
-        return "map" if has_convolution else "vectorize"
-    if mapping not in TASK_MAPPINGS:
+    if mapping not in ("auto", *TASK_MAPPINGS):
         raise errors.InputError(
             f"mapping={mapping!r} is unknown: expected auto, "
             f"{', '.join(TASK_MAPPINGS)}"
         )
-    return mapping
+    if mapping not in ("auto", "vectorize"):
+        return mapping
+    loops = [
+        layer.name
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll
+    ]
+    if loops and mapping == "vectorize":
+        raise errors.InputError(
+            f"mapping='vectorize': TensorFlow cannot vectorize the gradient of "
+            f"the loop in {', '.join(loops)}: expected auto, map, or a layer "
+            "with unroll=True"
+        )
+    if loops:
+        say_that_it_falls_back(f"the gradient of the loop in {loops[0]!r}")
+        return "map"
+    if mapping == "auto" and any(
+        len(weight.shape) > 2 for weight in network.trainable_variables
+    ):
+        return "map"
+    return "vectorize"
+
+
+def say_that_it_falls_back(reason: str) -> None:
+    """Logs the line that says why `"auto"` is not what is fast.
+
+    Args:
+        reason: what TensorFlow cannot vectorize.
+    """
+    logging.warning(
+        "mapping='auto': one task after the other ('map', without XLA), for "
+        "TensorFlow cannot vectorize %s",
+        reason,
+    )
+
+
+def is_ragged(tasks: Any) -> bool:
+    """Whether some of the tasks' tensors, or their specifications, are ragged.
+
+    Args:
+        tasks: nested structure.
+    """
+    return any(
+        isinstance(part, tf.RaggedTensor | tf.RaggedTensorSpec)
+        for part in tf.nest.flatten(tasks)
+    )
 
 
 def map_tasks(

@@ -95,7 +95,7 @@ class Adaptation(abc.ABC):
     @property
     def weight_dtype(self) -> tf.DType:
         """The dtype of the network's weights."""
-        return tf.as_dtype(self.network.trainable_variables[0].dtype)
+        return functional_network.weight_dtype(self.network)
 
     def network_weights(self, weights: list[Any]) -> list[Any]:
         """Returns those of all weights that are the network's."""

@@ -61,6 +61,9 @@ class AmortizedLearner(learner.Learner):
         shape = self.network.outputs[0].shape[1:]
         if self.takes_class_labels:
             return one_hot(support_y, shape[-1], self.weight_dtype)
+        if len(support_y.shape) == 1 and shape == (1,):
+            # As the loss takes them.
+            support_y = support_y[:, tf.newaxis]
         if not tf.TensorShape(shape).is_compatible_with(support_y.shape[1:]):
             raise errors.InputError(
                 f"support_y: of shape {tuple(support_y.shape)}, expected "

@@ -7,6 +7,27 @@ import tensorflow as tf
 from tfmeta import episode, errors
 
 
+def unpack(data: Any) -> Any:
+    """Takes apart what Keras makes of its arguments.
+
+    Args:
+        data: of a data set, a generator or arrays: an `Episode` or `(support_x,
+            support_y, query_x, query_y)`, the last of which `predict` can do
+            without. Or that as Keras' `x`, in a tuple with its `y` and
+            `sample_weight`, if there are some: `query_y` may be its `y`.
+
+    Returns:
+        The tuple, if it is such data, else what came.
+    """
+    if not isinstance(data, tuple) or not data:
+        return data
+    x, *others = data
+    if not isinstance(x, tuple | list):
+        return data
+    others = [other for other in others if other is not None]
+    return (*x, *others)
+
+
 def check_meta_batch(
     data: Any, example_shape: tf.TensorShape
 ) -> episode.Episode:
@@ -14,7 +35,7 @@ def check_meta_batch(
 
     Args:
         data: an `Episode` or `(support_x, support_y, query_x, query_y)`, each
-            `[tasks, ...]`.
+            `[tasks, ...]`, see `unpack`.
         example_shape: of an example, as the network takes it.
 
     Returns:
@@ -23,6 +44,7 @@ def check_meta_batch(
     Raises:
         InputError: if it is not that.
     """
+    data = unpack(data)
     if not isinstance(data, tuple) or len(data) != 4:
         raise errors.InputError(
             "data: expected meta-batches (support_x, support_y, query_x, "

@@ -19,7 +19,12 @@ from tfmeta.learners import (
     query_metrics,
 )
 from tfmeta.regularizers import task_regularizer as task_regularizer_lib
-from tfmeta.training import metric_state, task_trainer
+from tfmeta.training import (
+    class_labels,
+    loss_functions,
+    metric_state,
+    task_trainer,
+)
 
 _BEFORE = "before_adaptation"
 _OTHER_SUPPORT = "with_other_support"
@@ -45,7 +50,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     """A meta-learner: a Keras model whose examples are tasks.
 
     `fit` and `evaluate` take a `tf.data.Dataset` of meta-batches: `(support_x,
-    support_y, query_x, query_y)`, each with a leading task axis. Each train
+    support_y, query_x, query_y)`, each with a leading task axis; or a generator
+    of such, or that as arrays of all tasks, `fit((support_x, support_y,
+    query_x), query_y)`, which `batch_size` parts into meta-batches. Each train
     step makes one gradient per task and gives their mean to the optimizer, or
     all to an optimizer that resolves their conflicts. The loss of a task is the
     compiled loss of its queries after adaptation, plus the losses that the
@@ -77,7 +84,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             `tfmeta.regularizers.TAMLEntropy`.
         mapping: how a step goes through its tasks, one of
             `tfmeta.training.TASK_MAPPINGS`, or `"auto"`: `"map"` for networks
-            with convolutions and `"vectorize"` for others, the fast ones.
+            with convolutions and `"vectorize"` for others, the fast ones; and
+            `"map"`, with a line in the log, where TensorFlow cannot vectorize
+            the network (its loops) or the data (ragged tensors).
         seed: integer seed of all draws.
         name: name of the Keras model.
 
@@ -105,12 +114,13 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             )
         functional_network.check_network(network, second_order=second_order)
         self.network = network
+        self._second_order = second_order
         self._posterior_draw = posterior_draw
         self._task_regularizer = task_regularizer
         self._mapping = mapping
-        self._resolved_mapping = task_mapping.resolve(
-            mapping, network.trainable_variables
-        )
+        self._resolved_mapping = task_mapping.resolve(mapping, network)
+        self._is_mapping_tried = False
+        self._is_jit_by_default = False
         self._seed = seed
         self._seed_generator = keras.random.SeedGenerator(seed)
         self.loss_function: Any = None
@@ -126,11 +136,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     @property
     def takes_class_labels(self) -> bool:
         """Whether the compiled loss is one of integer class labels."""
-        loss = self.loss_function
-        return (
-            isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-            or loss is keras.losses.sparse_categorical_crossentropy
-        )
+        return class_labels.takes_class_labels(self.loss_function)
 
     @property
     def takes_class_logits(self) -> bool:
@@ -308,6 +314,7 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """
         if loss is None:
             raise errors.InputError("loss=None: a learner needs a loss")
+        self._is_jit_by_default = jit_compile is None
         if jit_compile is None:
             # Not Keras' "auto", which leaves XLA out wherever there is no GPU
             # (Trainer._resolve_auto_jit_compile, Keras 3.15).
@@ -347,7 +354,56 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             "num_tasks": self.weighting.num_tasks
         }
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        batch = data_batch
+        if iterator is not None:
+            batch = iterator.data_adapter.get_tf_dataset().element_spec
+        self._try_mapping(batch)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _try_mapping(self, batch) -> None:
+        """Falls back to "map" if "auto" chose what TensorFlow cannot do.
+
+        Args:
+            batch: a meta-batch, or the specifications of one.
+        """
+        if self._mapping != "auto" or self._resolved_mapping != "vectorize":
+            return
+        reason = None
+        if task_mapping.is_ragged(batch):
+            reason = "ragged tensors"
+        elif not self._is_mapping_tried:
+            self._is_mapping_tried = True
+            own = _layers_of_users(self.network)
+            if own and not self._is_traced(batch):
+                reason = f"the network, with {', '.join(own)}"
+        if reason is not None:
+            task_mapping.say_that_it_falls_back(reason)
+            self._resolved_mapping = "map"
+            if self._is_jit_by_default:
+                self.jit_compile = False
+
+    def _is_traced(self, batch) -> bool:
+        """Whether TensorFlow can trace a step."""
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel("CRITICAL")  # It tells at length what is no error here.
+        try:
+            specs = tf.nest.map_structure(
+                lambda part: tf.TensorSpec(part.shape, part.dtype),
+                episode_checks.unpack(batch),
+            )
+            tf.function(
+                lambda *episodes: self.task_gradients(episodes).losses
+            ).get_concrete_function(*specs)
+        except Exception:  # Whatever its layers and TensorFlow raise.
+            return False
+        finally:
+            logger.setLevel(level)
+        return True
+
     def _build_metrics(self, batch):
+        batch = episode_checks.unpack(batch)
         if not isinstance(batch, tuple) or len(batch) != 4:
             return
         *_, query_y = batch
@@ -393,8 +449,29 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             )
         )
 
+    def make_predict_function(self, force=False):
+        """Makes the function that `predict` calls, as Keras does."""
+        if self.predict_function is not None and not force:
+            return
+        super().make_predict_function(force)
+        if not self.jit_compile:
+            return  # The kernels look at labels.
+        run = self.predict_function
+
+        def checked(batches):
+            with class_labels.named_errors():
+                return run([self._check_labels(batch) for batch in batches])
+
+        self.predict_function = checked
+
     def predict_step(self, data):
         """Predicts a meta-batch's queries; their labels are not looked at."""
+        data = episode_checks.unpack(data)
+        if len(data) not in (3, 4):
+            raise errors.InputError(
+                "data: expected (support_x, support_y, query_x), each with a "
+                f"leading task axis, got {type(data).__name__} of {len(data)}"
+            )
         return self(tuple(data)[:3])
 
     def reset_metrics(self):
@@ -447,6 +524,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         return [tf.convert_to_tensor(v) for v in self._network_variables()]
 
     def _map(self, function, tasks, output_dtypes):
+        if task_mapping.is_ragged(tasks):
+            self._try_mapping(tasks)
         return task_mapping.map_tasks(
             function,
             tasks,
@@ -458,7 +537,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """Returns the compiled loss of one task, whole on each replica."""
         if self.loss_function is None:
             raise errors.InputError(task_trainer.NOT_COMPILED)
-        loss = tf.reduce_mean(self.loss_function(y, predictions))
+        loss = tf.reduce_mean(
+            loss_functions.apply(self.loss_function, y, predictions)
+        )
         if replicas.count() > 1 and isinstance(
             self.loss_function, keras.losses.Loss
         ):
@@ -475,6 +556,21 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """Returns what `fit` or `evaluate` got of a data set, if it fits."""
         return episode_checks.check_meta_batch(data, self._example_shape)
 
+    def _check_labels(self, data):
+        data = episode_checks.unpack(data)
+        if not isinstance(data, tuple) or len(data) < 3:
+            return data  # The step says what is wrong with it.
+        support_x, support_y, query_x, *query_y = data
+        support_y, *query_y = (
+            class_labels.check(
+                name, y, self.loss_function, self.network.outputs[0].shape[-1]
+            )
+            for name, y in zip(
+                ("support_y", "query_y"), (support_y, *query_y), strict=False
+            )
+        )
+        return support_x, support_y, query_x, *query_y
+
     def _outer_loss(self) -> outer_loss.OuterLoss:
         return outer_loss.OuterLoss(
             self,
@@ -488,6 +584,10 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
     def _outer_pass(
         self, episodes: episode.Episode, seed, common_seed
     ) -> outer_step.OuterPass:
+        # Layers may have been frozen or freed since the learner was made.
+        functional_network.check_network(
+            self.network, second_order=self._second_order
+        )
         return outer_step.OuterPass(
             self._outer_loss(),
             episodes._replace(
@@ -507,3 +607,13 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
             if metric.name == "loss":
                 metric.update_state(losses)
         return self.compute_metrics(None, query_y, predictions)
+
+
+def _layers_of_users(network: keras.Model) -> list[str]:
+    """Names the layers that may do what no layer of Keras or tfmeta does."""
+    return [
+        layer.name
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.Lambda)
+        or type(layer).__module__.partition(".")[0] not in ("keras", "tfmeta")
+    ]

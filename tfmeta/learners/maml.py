@@ -1,5 +1,6 @@
 """Model-agnostic meta-learning, and what is configured from it."""
 
+import dataclasses
 import fnmatch
 import math
 from collections.abc import Sequence
@@ -13,6 +14,21 @@ from tfmeta.learners import learner
 from tfmeta.regularizers import task_regularizer as task_regularizer_lib
 
 LEARNED_INNER_RATES = ("shared", "per_layer")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """A network, split before the first layer that adapts.
+
+    Attributes:
+        adapted: the identities of the variables that adapt.
+        encode: runs what comes before; None if that is nothing.
+        run_head: runs the rest.
+    """
+
+    adapted: list[int]
+    encode: functional_network.FunctionalNetwork | None
+    run_head: functional_network.FunctionalNetwork
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -110,22 +126,14 @@ class MAML(learner.Learner):
         self._test_inner_steps = test_inner_steps
         self._first_order = first_order
         self._learned_inner_rate = learned_inner_rate
-        self._adapted_indices = _match_weights(network, self._adapted)
-        encoder, head = functional_network.split_at(
-            network, self.adapted_weights()
-        )
-        # The layers before the first adapted one see a support set once, not
-        # at every inner step.
-        self._encode = encoder and functional_network.FunctionalNetwork(
-            network, encoder
-        )
-        self._run_head = functional_network.FunctionalNetwork(network, head)
-        self._rate_of_weight = self._group_by_rate()
+        self._parts: _Parts | None = None
+        self._split()
+        self._rate_groups = self._group_by_rate()
         self._inner_rates = None
         if learned_inner_rate is not None:
             self._inner_rates = self.add_weight(
                 name="inner_learning_rates",
-                shape=(max(self._rate_of_weight) + 1,),
+                shape=(max(self._rate_groups.values()) + 1,),
                 initializer=keras.initializers.Constant(inner_learning_rate),
                 dtype=self.weight_dtype.name,
             )
@@ -149,6 +157,18 @@ class MAML(learner.Learner):
     def calls_per_task(self) -> int:
         """One for each inner step, and one for the queries."""
         return self._inner_steps + 1
+
+    def _outer_pass(self, episodes, seed, common_seed):
+        # Outside of the tasks, within which TensorFlow wraps what is raised.
+        names = {self._rate_name(v) for v in self.adapted_weights()}
+        unknown = sorted(names - set(self._rate_groups))
+        if unknown and self._inner_rates is not None:
+            raise errors.InputError(
+                f"learned_inner_rate={self._learned_inner_rate!r}: there is no "
+                f"rate for {', '.join(unknown)}, which was frozen when the "
+                "learner was made: make it anew"
+            )
+        return super()._outer_pass(episodes, seed, common_seed)
 
     def initial_state(self, weights):
         """Returns the initialization."""
@@ -206,29 +226,61 @@ class MAML(learner.Learner):
 
     def _features(self, weights, inputs, run, call):
         """Runs the layers before the first adapted one, if there are any."""
-        if self._encode is None:
+        encode = self._split().encode
+        if encode is None:
             return inputs, []
-        return self._encode(weights, inputs, run, call)
+        return encode(weights, inputs, run, call)
+
+    def _run_head(self, weights, features, run, call=0):
+        """Runs the other layers."""
+        return self._split().run_head(weights, features, run, call)
+
+    def _split(self) -> "_Parts":
+        """Splits the network by what adapts, if that has changed."""
+        adapted = self.adapted_weights()
+        key = [id(variable) for variable in adapted]
+        if self._parts is None or self._parts.adapted != key:
+            encoder, head = functional_network.split_at(self.network, adapted)
+            # The layers before the first adapted one see a support set once,
+            # not at every inner step.
+            self._parts = _Parts(
+                key,
+                encoder
+                and functional_network.FunctionalNetwork(self.network, encoder),
+                functional_network.FunctionalNetwork(self.network, head),
+            )
+        return self._parts
 
     @property
     def _num_test_steps(self) -> int:
         return self._test_inner_steps or self._inner_steps
 
+    @property
+    def _adapted_indices(self) -> list[int]:
+        """The positions of what adapts among what is trainable today."""
+        return _match_weights(self.network, self._adapted)
+
     def _rates(self, weights) -> list:
         """Returns the inner learning rate of each adapted weight."""
         if self._inner_rates is None:
             return [self._inner_learning_rate] * len(self._adapted_indices)
-        return [weights[0][group] for group in self._rate_of_weight]
-
-    def _group_by_rate(self) -> list[int]:
-        """Numbers the rate that each adapted weight uses."""
-        if self._learned_inner_rate != "per_layer":
-            return [0] * len(self._adapted_indices)
-        groups: dict[str, int] = {}
         return [
-            groups.setdefault(variable.path.rpartition("/")[0], len(groups))
+            weights[0][self._rate_groups[self._rate_name(variable)]]
             for variable in self.adapted_weights()
         ]
+
+    def _rate_name(self, variable: keras.Variable) -> str:
+        """Names what has one rate: all weights, or those of a layer."""
+        if self._learned_inner_rate != "per_layer":
+            return "all"
+        return variable.path.rpartition("/")[0]
+
+    def _group_by_rate(self) -> dict[str, int]:
+        """Numbers the rates by their names."""
+        groups: dict[str, int] = {}
+        for variable in self.adapted_weights():
+            groups.setdefault(self._rate_name(variable), len(groups))
+        return groups
 
     def _adapted_of(self, weights):
         return [weights[index] for index in self._adapted_indices]
@@ -256,8 +308,8 @@ def _match_weights(network: keras.Model, patterns: Sequence[str]) -> list[int]:
         if not indices:
             layers = sorted({v.path.rpartition("/")[0] for v in variables})
             raise errors.InputError(
-                f"adapted={pattern!r} matches no layer of the network: its "
-                f"layers with weights are {', '.join(layers)}"
+                f"adapted={pattern!r} matches no trainable layer of the "
+                f"network: these are {', '.join(layers) or 'none'}"
             )
         matched |= indices
     return sorted(matched)

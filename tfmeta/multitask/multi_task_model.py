@@ -193,6 +193,10 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
         self._track_losses(losses, y_pred)
         return tf.add_n([*losses.weighted, *self._compute_common_losses()])
 
+    def _check_labels(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        return x, self._compiled_losses.check_labels(y), sample_weight
+
     @property
     def _compiled_losses(self) -> task_losses.TaskLosses:
         if self._task_losses is None:

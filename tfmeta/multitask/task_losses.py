@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.training import class_labels, loss_functions
 
 
 class TaskLosses:
@@ -53,6 +54,10 @@ class TaskLosses:
                 f"outputs {', '.join(self._keys)}"
             )
         self._weights = self._resolve_weights(loss_weights)
+        self._classes = {
+            name: output.shape[-1]
+            for name, output in self._by_output("outputs", outputs).items()
+        }
 
     def __call__(self, y, predictions, sample_weight=None) -> list[tf.Tensor]:
         """Computes the losses as they are, without `loss_weights`.
@@ -90,6 +95,31 @@ class TaskLosses:
                 )
             losses.append(value)
         return losses
+
+    def check_labels(self, y):
+        """Returns targets with class labels through `class_labels.check`.
+
+        Args:
+            y: targets, in a list or dict as the outputs, or one tensor.
+
+        Raises:
+            InputError: if they do not fit the outputs, or see `check`.
+        """
+        targets = self._by_output("y", y, needed=self.names)
+        targets |= {
+            name: class_labels.check(
+                f"y/{name}",
+                targets[name],
+                loss.function if isinstance(loss, _FunctionLoss) else loss,
+                self._classes[name],
+            )
+            for name, loss in self._losses.items()
+        }
+        if isinstance(y, Mapping):
+            return targets
+        if isinstance(y, list | tuple):
+            return list(targets.values())
+        return next(iter(targets.values()))
 
     def apply_weights(self, losses: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the losses times `loss_weights`."""
@@ -181,23 +211,10 @@ class _FunctionLoss(keras.losses.Loss):
     def __init__(self, function):
         # TensorFlow takes no name such as <lambda>.
         super().__init__(name="loss")
-        self._function = function
+        self.function = function
 
     def call(self, y_true, y_pred):
-        # Targets [batch] of outputs [batch, 1] would broadcast to a square.
-        y_pred, y_true = _align(y_pred, y_true)
-        y_true, y_pred = _align(y_true, y_pred)
-        return self._function(y_true, y_pred)
-
-
-def _align(longer, shorter):
-    """Gives both one rank if the first has a last axis of 1 too many."""
-    rank = len(shorter.shape)
-    if len(longer.shape) != rank + 1 or longer.shape[-1] != 1:
-        return longer, shorter
-    if rank == 1:
-        return longer, tf.expand_dims(shorter, -1)
-    return tf.squeeze(longer, -1), shorter
+        return loss_functions.apply(self.function, y_true, y_pred)
 
 
 def _resolve(name: str, loss) -> keras.losses.Loss:

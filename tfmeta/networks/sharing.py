@@ -1,6 +1,6 @@
 """Multi-task networks with a shared trunk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Protocol, runtime_checkable
 
 import keras
@@ -42,15 +42,16 @@ def hard_sharing(
     """
     if not heads:
         raise errors.InputError("heads={}: expected one or more tasks")
+    taken = {getattr(part, "name", None) for part in (trunk, *heads.values())}
     if not own_inputs:
-        inputs = new_input(trunk, "inputs")
+        inputs = new_input(trunk, "inputs", taken)
         features = trunk(inputs)
         return keras.Model(
             inputs,
             {task: head(features) for task, head in heads.items()},
             name="hard_sharing",
         )
-    own = {task: new_input(trunk, task) for task in heads}
+    own = {task: new_input(trunk, task, taken) for task in heads}
     return keras.Model(
         own,
         {task: head(trunk(own[task])) for task, head in heads.items()},
@@ -82,12 +83,16 @@ def join_tasks(models: Mapping[str, keras.Model]) -> keras.Model:
     )
 
 
-def new_input(trunk: keras.Model, name: str) -> keras.KerasTensor:
+def new_input(
+    trunk: keras.Model, name: str, taken: Container[str | None] = ()
+) -> keras.KerasTensor:
     """Returns a new input like that of a trunk.
 
     Args:
         trunk: a built model of one input and one output.
         name: the input's name.
+        taken: names of the model's layers, which all have to differ. If `name`
+            is among them, the layer that makes the input has another.
 
     Raises:
         InputError: if the trunk is not built, or has several inputs or outputs.
@@ -101,4 +106,11 @@ def new_input(trunk: keras.Model, name: str) -> keras.KerasTensor:
             f"trunk={trunk}: expected a built model of one input and one output"
         )
     (old,) = trunk.inputs
-    return keras.Input(old.shape[1:], dtype=old.dtype, name=name)
+    # Keras names a dict's inputs by their tensors, and a model's parts by their
+    # layers.
+    tensor = keras.KerasTensor(
+        (None, *old.shape[1:]), dtype=old.dtype, name=name
+    )
+    return keras.layers.InputLayer(
+        input_tensor=tensor, name=f"{name}_input" if name in taken else name
+    ).output

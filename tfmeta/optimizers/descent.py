@@ -196,7 +196,7 @@ def _weigh(
     with tf.GradientTape() as tape:
         weights = descent.weighting(losses)
         objective = tf.reduce_sum(weights * losses)
-        objective += descent.weighting.penalty()
+        objective += descent.weighting.penalty(losses)
         objective = descent.optimizer.scale_loss(objective / replicas.count())
     variables = descent.weighting.trainable_variables
     gradients = tape.gradient(objective, variables)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.training import loss_functions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,16 @@ def accuracy(query_y: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
 
 
 def squared_error(query_y: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
-    """Returns the mean squared error of each task, `[tasks]`."""
+    """Scores regression.
+
+    Args:
+        query_y: targets `[tasks, queries, ...]`.
+        predictions: of the same shape; or one has a last axis of 1 more.
+
+    Returns:
+        The mean squared error of each task, `[tasks]`.
+    """
+    query_y, predictions = loss_functions.align(query_y, predictions)
     squares = tf.square(query_y - predictions)
     return tf.reduce_mean(squares, axis=range(1, len(squares.shape)))
 

@@ -14,7 +14,7 @@ from tfmeta.optimizers import (
     step_curvature,
     task_gradient_optimizer,
 )
-from tfmeta.training import metric_state
+from tfmeta.training import class_labels, metric_state
 from tfmeta.weightings import by_name, equal
 from tfmeta.weightings import weighting as weighting_lib
 
@@ -52,6 +52,7 @@ class TaskTrainer(_Model):
 
     optimizer: keras.optimizers.Optimizer
     jit_compile: bool
+    predict_function: Any
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -136,6 +137,42 @@ class TaskTrainer(_Model):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
+
+    def _make_function(self, step_function):
+        # Keras' own (TensorFlowTrainer, Keras 3.15), which `fit` and `evaluate`
+        # make their steps with. Labels are looked at outside of what XLA
+        # compiles, so that is a function of its own.
+        step = step_function
+        jit_compile = self.jit_compile
+        if jit_compile:
+            step = tf.function(
+                step_function,
+                autograph=False,
+                reduce_retracing=True,
+                jit_compile=True,
+            )
+        self.jit_compile = False
+        try:
+            run = super()._make_function(
+                lambda data: step(_together(self._check_labels(data)))
+            )
+        finally:
+            self.jit_compile = jit_compile
+
+        def run_with_named_errors(iterator):
+            with class_labels.named_errors():
+                return run(iterator)
+
+        return run_with_named_errors
+
+    def _check_labels(self, data: Any) -> Any:
+        """Returns a batch with its class labels through `class_labels.check`.
+
+        Args:
+            data: what a step takes; if it does not fit the model, the step says
+                so.
+        """
+        return data
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls this before it traces a step. Its own does nothing without
@@ -227,6 +264,19 @@ class TaskTrainer(_Model):
         """Returns the trainable variables but for the weighting's own."""
         own = {id(v) for w in self._weightings for v in w.trainable_variables}
         return [v for v in self.trainable_variables if id(v) not in own]
+
+
+def _together(data: Any) -> Any:
+    """Returns what can be had only after all of it can."""
+    with tf.control_dependencies(
+        [part for part in tf.nest.flatten(data) if isinstance(part, tf.Tensor)]
+    ):
+        return tf.nest.map_structure(
+            lambda part: (
+                tf.identity(part) if isinstance(part, tf.Tensor) else part
+            ),
+            data,
+        )
 
 
 def get_weighting(

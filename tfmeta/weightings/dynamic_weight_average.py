@@ -44,9 +44,17 @@ class DynamicWeightAverage(weighting.Weighting):
     def call(self, losses):
         """Returns the weights of this epoch."""
         del losses
-        ratios = tf.math.divide_no_nan(
-            tf.convert_to_tensor(self.last_means),
-            tf.convert_to_tensor(self.second_last_means),
+        last, second_last = (
+            tf.convert_to_tensor(means)
+            for means in (self.last_means, self.second_last_means)
+        )
+        # A task that an epoch held no examples of has no ratio: as at first.
+        ratios = tf.where(
+            tf.logical_and(
+                weighting.are_held(last), weighting.are_held(second_last)
+            ),
+            tf.math.divide_no_nan(last, second_last),
+            1,
         )
         return self.num_tasks * tf.nn.softmax(ratios / self.temperature)
 

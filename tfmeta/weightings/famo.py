@@ -54,9 +54,17 @@ class FAMO(weighting.Weighting):
         self.logits = self.add_state("logits")
 
     def call(self, losses):
-        """Returns `z_i / L_i`, scaled to sum to 1."""
-        weights = tf.nn.softmax(self.logits) / (losses + _EPSILON)
-        return weights / tf.reduce_sum(weights)
+        """Returns `z_i / L_i`, scaled to sum to 1.
+
+        A task that the batch holds no examples of, whose loss is 0, has weight
+        0, not all of it.
+        """
+        weights = tf.where(
+            weighting.are_held(losses),
+            tf.nn.softmax(self.logits) / (losses + _EPSILON),
+            0,
+        )
+        return tf.math.divide_no_nan(weights, tf.reduce_sum(weights))
 
     def update(self, losses, *, gradient_norms, new_losses):
         """Moves the logits."""

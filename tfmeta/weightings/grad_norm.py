@@ -18,6 +18,9 @@ class GradNorm(weighting.Weighting):
     weights by Adam on `sum_i |G_i - mean(G) r_i^alpha|`, where `mean(G)
     r_i^alpha` is a constant, and scales them to sum to T. They start at 1.
 
+    A task without examples in a batch, whose loss is 0, is no part of the
+    batch's means; its initial loss is the first one that is not 0.
+
     The gradients are those of all variables that tasks share, which the paper
     takes of the last shared layer alone to save time; a model that does surgery
     has them anyway. Without surgery the step takes T backward passes.
@@ -66,12 +69,18 @@ class GradNorm(weighting.Weighting):
         """Moves the weights."""
         del new_losses
         initial_losses = tf.where(
-            tf.equal(self.moments.steps, 0), losses, self.initial_losses
+            tf.equal(self.initial_losses, 0), losses, self.initial_losses
         )
-        shares = losses / initial_losses
-        rates = shares / tf.reduce_mean(shares)
+        # One below zero has fallen as far as a ratio can tell.
+        shares = tf.maximum(tf.math.divide_no_nan(losses, initial_losses), 0)
         norms = self.task_weights * gradient_norms
-        targets = tf.reduce_mean(norms) * rates**self.alpha
+        # The means are those of the tasks that the batch holds.
+        held = weighting.are_held(losses)
+        to_mean = self.num_tasks / tf.maximum(
+            tf.reduce_sum(tf.cast(held, losses.dtype)), 1
+        )
+        rates = tf.math.divide_no_nan(shares, tf.reduce_mean(shares) * to_mean)
+        targets = tf.reduce_mean(norms) * to_mean * rates**self.alpha
         gradient = gradient_norms * tf.sign(norms - targets)
         weights = self.task_weights - self.learning_rate * self.moments(
             gradient

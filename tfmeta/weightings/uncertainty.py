@@ -30,6 +30,11 @@ class Uncertainty(weighting.Weighting):
         del losses
         return tf.exp(-self.log_variances) / 2
 
-    def penalty(self):
-        """Returns `sum_i s_i / 2`."""
-        return tf.reduce_sum(self.log_variances) / 2
+    def penalty(self, losses):
+        """Returns `sum_i s_i / 2`, of the tasks that the batch holds.
+
+        The likelihood of no examples says nothing of their noise.
+        """
+        variances = tf.convert_to_tensor(self.log_variances)
+        held = weighting.are_held(losses)
+        return tf.reduce_sum(tf.where(held, variances, 0)) / 2

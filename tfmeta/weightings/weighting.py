@@ -51,8 +51,13 @@ class Weighting(keras.Layer):
         """Remembers the number of tasks; a subclass makes its state."""
         (self.num_tasks,) = input_shape
 
-    def penalty(self) -> tf.Tensor | float:
-        """Returns what the layer's own variables minimize besides the sum."""
+    def penalty(self, losses: tf.Tensor) -> tf.Tensor | float:
+        """Returns what the layer's own variables minimize besides the sum.
+
+        Args:
+            losses: `[T]`, those of the step.
+        """
+        del losses
         return 0.0
 
     def start_epoch(self) -> None:
@@ -91,3 +96,13 @@ class Weighting(keras.Layer):
             trainable=False,
             aggregation="only_first_replica",
         )
+
+
+def are_held(losses: tf.Tensor) -> tf.Tensor:
+    """Tells which tasks a batch holds examples of, `[T]` booleans.
+
+    Args:
+        losses: `[T]`. That of a task whose labels are all missing is 0; and one
+            that is 0 otherwise has no gradient either.
+    """
+    return tf.not_equal(losses, 0)

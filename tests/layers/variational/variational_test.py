@@ -176,6 +176,26 @@ class DivergenceTest(parameterized.TestCase):
             self.assertLen(losses, 1)
             np.testing.assert_allclose(losses[0], divergence, rtol=1e-6)
 
+    @_each_layer
+    def test_counts_once_in_a_pass_that_calls_the_layer_twice(self, case):
+        layer = case.build()
+        divergence = tfp.distributions.kl_divergence(
+            layer.posterior("kernel"), layer.prior("kernel")
+        )
+        inputs = [keras.Input(case.input_shape[1:]) for _ in range(2)]
+        model = keras.Model(inputs, [layer(each) for each in inputs])
+        for _ in range(2):
+            model([case.inputs()] * 2, training=True)
+            self.assertLen(model.losses, 1)
+            np.testing.assert_allclose(model.losses[0], divergence, rtol=1e-6)
+        *_, losses = model.stateless_call(
+            model.trainable_variables,
+            model.non_trainable_variables,
+            [case.inputs()] * 2,
+            return_losses=True,
+        )
+        self.assertLen(losses, 1)
+
     @parameterized.product(
         argument=("kernel_prior_fn", "kernel_divergence_fn"),
         name=tuple(variational_cases.CASES),

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import socket
 from unittest import mock
 
 import numpy as np
@@ -150,6 +151,7 @@ class Cifar100InputTest(parameterized.TestCase):
 
     def test_without_data_or_network(self):
         with (
+            mock.patch.object(socket, "create_connection"),
             mock.patch.object(
                 tfds.download.DownloadManager,
                 "download_and_extract",
@@ -164,6 +166,7 @@ class Cifar100InputTest(parameterized.TestCase):
 
     def test_other_classes_than_there_should_be(self):
         with (
+            mock.patch.object(socket, "create_connection"),
             mock.patch.object(tfds.core.DatasetBuilder, "download_and_prepare"),
             mock.patch.object(
                 cifar100, "_read_part", side_effect=ValueError("it holds\nless")

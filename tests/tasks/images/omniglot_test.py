@@ -1,10 +1,10 @@
 import functools
 import pathlib
 import shutil
+import socket
 from unittest import mock
 
 import numpy as np
-import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
 from tests import prerequisites
@@ -129,11 +129,15 @@ class RealOmniglotTest(parameterized.TestCase):
                 shutil.copyfile(file, copy / file.name)
         content = (copy / name).read_bytes()
         (copy / name).write_bytes(damage(content))
-        with self.assertRaisesRegex(
-            errors.InputError, "data_dir: .*incomplete or corrupt.*remove"
-        ) as caught:
+        with (
+            self.assertRaisesRegex(
+                errors.InputError, "data_dir: .*incomplete or corrupt.*remove"
+            ) as caught,
+            self.assertLogs("absl", "WARNING") as logs,
+        ):
             omniglot.load_omniglot(folder)
         self.assertIn(str(folder), str(caught.exception))
+        self.assertRegex(logs.output[0], "has no omniglot/3.0.0: downloading")
         self.assertNotIn("\n", str(caught.exception))
 
 
@@ -153,8 +157,8 @@ class OmniglotInputTest(parameterized.TestCase):
         folder = pathlib.Path(self.create_tempdir().full_path)
         folder.joinpath(*parts).mkdir(parents=True, exist_ok=True)
         no_network = mock.patch.object(
-            tfds.download.DownloadManager,
-            "download_and_extract",
+            socket,
+            "create_connection",
             side_effect=OSError("no route to\nhost"),
         )
         with (
@@ -162,9 +166,11 @@ class OmniglotInputTest(parameterized.TestCase):
             self.assertRaisesRegex(
                 errors.InputError, "data_dir: .*no route to host.*network"
             ) as caught,
+            self.assertLogs("absl", "WARNING") as logs,
         ):
             omniglot.load_omniglot(folder)
         self.assertIn(str(folder), str(caught.exception))
+        self.assertRegex(logs.output[0], "has no omniglot/3.0.0: downloading")
 
     @parameterized.named_parameters(
         (

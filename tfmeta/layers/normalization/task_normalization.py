@@ -92,6 +92,10 @@ class _TaskNormalization(keras.Layer):
     def _moment_axes(self, rank: int, axis: int) -> list[int]:
         raise NotImplementedError
 
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the inputs."""
+        return input_shape
+
     def get_config(self):
         """Returns the constructor's arguments."""
         return super().get_config() | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +13,25 @@ from tfmeta import errors
 from tfmeta.layers.variational import given_weights, posteriors
 from tfmeta.layers.variational import lazy_distributions as tfd
 
-DEFAULT_POSTERIOR = posteriors.MeanFieldNormal()
+
+def _default_posterior(**kwargs: Any) -> posteriors.MeanFieldNormal:
+    """Makes a posterior function without a draw from Python's `random`.
+
+    Keras' initializers take a seed from it when they are made, so that the
+    first model after an import would have other weights than the next. It is no
+    loss: each variable clones its initializer, and so takes a seed of its own.
+    """
+    state = random.getstate()
+    try:
+        return posteriors.MeanFieldNormal(**kwargs)
+    finally:
+        random.setstate(state)
+
+
+DEFAULT_POSTERIOR = _default_posterior()
 DEFAULT_PRIOR = posteriors.NormalPrior()
 DEFAULT_DIVERGENCE = posteriors.KLDivergence()
-DEFAULT_BIAS_POSTERIOR = posteriors.MeanFieldNormal(is_singular=True)
+DEFAULT_BIAS_POSTERIOR = _default_posterior(is_singular=True)
 
 
 class VariationalLayer(keras.Layer):
@@ -31,8 +47,10 @@ class VariationalLayer(keras.Layer):
     numbers are not those of TensorFlow's kernels). At inference the weights
     are the posterior's means; `layer(x, training=True)` draws there, too.
     Keras' Dropout does all this alike, and like Dropout a loaded model starts
-    its draws anew. (TFP's layers always draw.) Each call adds the divergences
-    of kernel and bias to the layer's losses.
+    its draws anew. (TFP's layers always draw.) The divergences of kernel and
+    bias are among the layer's losses, once in a pass however often the model
+    calls the layer, as Keras' regularizers are. (TFP's layers add them at each
+    call.)
 
     Args:
         activation: Keras activation.
@@ -87,6 +105,9 @@ class VariationalLayer(keras.Layer):
         }
         self._distribution_variables: dict[str, keras.Variable] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        # What the last pass added, past the tracking of attributes: Keras
+        # forgets a pass' losses when the next one starts.
+        self.__dict__["_divergences_of_pass"] = {}
         # What the network is given comes down to its layers, as `training`.
         self._register_call_context_args("given")
 
@@ -130,7 +151,7 @@ class VariationalLayer(keras.Layer):
             draws: of `draw_weights`, for divergences that need a draw.
 
         Returns:
-            Scalars, which each call adds to the layer's losses.
+            Scalars, which a pass adds to the layer's losses.
         """
         divergences = (
             self._divergence(weight, self.posterior(weight), draws.get(weight))
@@ -264,9 +285,13 @@ class VariationalLayer(keras.Layer):
     def _add_divergence(
         self, weight: str, posterior: tfd.Distribution, draw: tf.Tensor | None
     ) -> None:
+        added = self._divergences_of_pass.get(weight)
+        if added is not None and any(loss is added for loss in self.losses):
+            return
         divergence = self._divergence(weight, posterior, draw)
         if divergence is not None:
             self.add_loss(divergence)
+            self._divergences_of_pass[weight] = divergence
 
     def _divergence(
         self, weight: str, posterior: tfd.Distribution, draw: tf.Tensor | None

@@ -80,6 +80,21 @@ class _Convolution2D(base.VariationalLayer):
     def _sign_shape(self, values):
         return (tf.shape(values)[0], 1, 1, values.shape[-1])
 
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the convolved images."""
+        batch, *sizes, _ = input_shape
+        sizes = [
+            _convolved(size, kernel, stride, dilation, self.padding)
+            for size, kernel, stride, dilation in zip(
+                sizes,
+                self.kernel_size,
+                self.strides,
+                self.dilation_rate,
+                strict=True,
+            )
+        ]
+        return (batch, *sizes, self.filters)
+
     def get_config(self):
         """Returns the constructor's arguments, serialized."""
         return super().get_config() | {
@@ -132,6 +147,16 @@ class Convolution2DFlipout(estimators.Flipout, _Convolution2D):
 # TFP has the short names, too.
 Conv2DReparameterization = Convolution2DReparameterization
 Conv2DFlipout = Convolution2DFlipout
+
+
+def _convolved(
+    size: int | None, kernel: int, stride: int, dilation: int, padding: str
+) -> int | None:
+    """Returns the size of what a convolution makes along an axis."""
+    if size is None:
+        return None
+    lost = 0 if padding == "same" else dilation * (kernel - 1)
+    return -(-(size - lost) // stride)
 
 
 def _is_size(value) -> bool:

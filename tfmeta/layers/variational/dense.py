@@ -39,6 +39,10 @@ class _Dense(base.VariationalLayer):
     def _sign_shape(self, values):
         return tf.shape(values)
 
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the outputs."""
+        return (*input_shape[:-1], self.units)
+
     def get_config(self):
         """Returns the constructor's arguments, serialized."""
         return super().get_config() | {"units": self.units}

@@ -73,6 +73,10 @@ class StochasticBottleneck(keras.Layer):
             tf.shape(mean), seed, dtype=mean.dtype
         )
 
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of z."""
+        return (*input_shape[:-1], self.units)
+
     def get_config(self):
         """Returns the constructor's arguments."""
         return super().get_config() | {

@@ -57,6 +57,7 @@ def load_cifar100(
             _read_part(builder, "train"),
             _read_part(builder, "test"),
         ),
+        host="www.cs.toronto.edu",
     )
     parts = {
         task: classes.hold_out(validation_images_per_class, seed=seed)

@@ -179,7 +179,9 @@ def _read(
             raise ValueError(f"it holds {background} and {evaluation}")
         return background, evaluation
 
-    return tfds_reader.read("omniglot:3.0.0", "Omniglot", data_dir, read_parts)
+    return tfds_reader.read(
+        "omniglot:3.0.0", "Omniglot", data_dir, read_parts, host="github.com"
+    )
 
 
 def _read_part(
