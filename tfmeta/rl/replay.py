@@ -1,0 +1,237 @@
+"""What off-policy agents remember: the transitions of several tasks."""
+
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from tfmeta import errors
+
+FORMAT = 1
+"""The version of what a saved replay's folder holds."""
+
+_STATE = "replay.json"
+# Steps in a file. Only the last file, which is not full, is written anew.
+_PIECE = 4096
+
+
+class Transitions(NamedTuple):
+    """Transitions `[..., size]` of tasks, or `[...]` where they are numbers.
+
+    Attributes:
+        observation: what was seen.
+        action: what was done, in [-1, 1].
+        reward: what it brought, `[...]`.
+        next_observation: what was seen then.
+        terminated: `[...]`, 1 where nothing comes after, else 0. An episode
+            that is merely cut off has 0 there: more would have come.
+    """
+
+    observation: np.ndarray
+    action: np.ndarray
+    reward: np.ndarray
+    next_observation: np.ndarray
+    terminated: np.ndarray
+
+
+class Replay:
+    """The last transitions of each of several tasks, from which batches come.
+
+    A transition is a row of float32, and the rows lie in one array `[tasks,
+    capacity, row]`: a task is a place, not a number in the row. The memory is
+    taken as the rows come. All tasks step together.
+
+    Args:
+        tasks: number of tasks.
+        capacity: transitions of each task, after which new ones replace the
+            oldest.
+        observation_size: numbers in an observation.
+        action_size: numbers in an action.
+
+    Raises:
+        InputError: if a size is not positive.
+    """
+
+    def __init__(
+        self,
+        tasks: int,
+        capacity: int,
+        observation_size: int,
+        action_size: int,
+    ):
+        sizes = {
+            "tasks": tasks,
+            "capacity": capacity,
+            "observation_size": observation_size,
+            "action_size": action_size,
+        }
+        for name, size in sizes.items():
+            if size < 1:
+                raise errors.InputError(
+                    f"{name}={size}: expected a positive integer"
+                )
+        # Where the parts of a row end.
+        self._borders = np.cumsum(
+            [observation_size, action_size, 1, observation_size]
+        )
+        row_size = int(self._borders[-1]) + 1
+        # Of a large array of zeros the system gives no page before it is used.
+        self._rows = np.zeros((tasks, capacity, row_size), np.float32)
+        self._added = 0
+
+    def __len__(self) -> int:
+        """Returns the number of transitions of each task."""
+        return min(self._added, self.capacity)
+
+    @property
+    def tasks(self) -> int:
+        """The number of tasks."""
+        return self._rows.shape[0]
+
+    @property
+    def capacity(self) -> int:
+        """The most transitions of a task that are kept."""
+        return self._rows.shape[1]
+
+    def add(self, transitions: Transitions) -> None:
+        """Adds one transition of each task.
+
+        Args:
+            transitions: `[tasks, size]`, and `[tasks]`.
+        """
+        row = self._rows[:, self._added % self.capacity]
+        start = 0
+        for part in transitions:
+            part = np.reshape(part, (self.tasks, -1))
+            row[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        if start != row.shape[1]:
+            raise errors.InputError(
+                f"transitions: expected {row.shape[1]} numbers of each task, "
+                f"got {start}"
+            )
+        self._added += 1
+
+    def sample(
+        self, batch_size: int, generator: np.random.Generator
+    ) -> Transitions:
+        """Draws transitions of each task, with replacement.
+
+        Args:
+            batch_size: of each task.
+            generator: what draws.
+
+        Returns:
+            Transitions `[tasks, batch_size, size]`, and `[tasks, batch_size]`.
+
+        Raises:
+            InputError: if fewer were added than are asked for.
+        """
+        if batch_size < 1 or batch_size > len(self):
+            raise errors.InputError(
+                f"batch_size={batch_size}: expected 1 to {len(self)}, the "
+                "transitions of each task that there are"
+            )
+        chosen = generator.integers(len(self), size=(self.tasks, batch_size))
+        rows = self._rows[np.arange(self.tasks)[:, np.newaxis], chosen]
+        observation, action, reward, after, terminated = np.split(
+            rows, self._borders, axis=-1
+        )
+        return Transitions(
+            observation, action, reward[..., 0], after, terminated[..., 0]
+        )
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        previous: str | os.PathLike | None = None,
+    ) -> None:
+        """Writes the transitions as a part of a checkpoint.
+
+        Those that an older checkpoint holds are not written again: their files
+        are linked. So a save costs what is new since the last.
+
+        Args:
+            folder: an empty folder; made if missing.
+            previous: where the same replay was saved before, if it was; it may
+                be removed afterwards.
+
+        Raises:
+            OSError: if the disk is full or the folder cannot be written.
+        """
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, steps in self._pieces():
+            if previous and (older := pathlib.Path(previous, name)).exists():
+                _link(older, folder / name)
+            else:
+                with (folder / name).open("wb") as file:
+                    np.save(file, self._rows[:, steps % self.capacity])
+                    _flush(file)
+        state = {
+            "format": FORMAT,
+            "shape": self._rows.shape,
+            "added": self._added,
+        }
+        with (folder / _STATE).open("w") as file:
+            json.dump(state, file)
+            _flush(file)
+
+    def restore(self, folder: str | os.PathLike) -> None:
+        """Reads what was saved.
+
+        Args:
+            folder: see `save`.
+
+        Raises:
+            InputError: if it cannot be read, or is of another replay.
+        """
+        folder = pathlib.Path(folder)
+        where = f"replay {str(folder)!r}"
+        try:
+            state = json.loads((folder / _STATE).read_text())
+            if state.get("format") != FORMAT:
+                raise errors.InputError(
+                    f"{where} has format {state.get('format')}, expected "
+                    f"{FORMAT}: another version of tfmeta wrote it"
+                )
+            if tuple(state["shape"]) != self._rows.shape:
+                raise errors.InputError(
+                    f"{where} is of shape {state['shape']}, expected "
+                    f"{list(self._rows.shape)}: tasks, capacity, numbers in a "
+                    "row"
+                )
+            self._added = int(state["added"])
+            for name, steps in self._pieces():
+                piece = np.load(folder / name, allow_pickle=False)
+                # Its first transitions may have been replaced since.
+                self._rows[:, steps % self.capacity] = piece[:, -len(steps) :]
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise errors.InputError(
+                f"{where} cannot be read ({error}): remove it to start again"
+            ) from error
+
+    def _pieces(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields the files of what is kept, each with the steps in it."""
+        first = self._added - len(self)
+        for start in range(first // _PIECE * _PIECE, self._added, _PIECE):
+            end = min(start + _PIECE, self._added)
+            steps = np.arange(max(start, first), end)
+            yield f"steps-{start:010d}-{end:010d}.npy", steps
+
+
+def _link(source: pathlib.Path, target: pathlib.Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # Not all file systems can.
+        shutil.copyfile(source, target)
+
+
+def _flush(file: IO[Any]) -> None:
+    # Or a crash of the machine leaves the name without the content.
+    file.flush()
+    os.fsync(file.fileno())
