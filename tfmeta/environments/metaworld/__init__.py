@@ -20,6 +20,7 @@ What metaworld 3.1.1 does, and what is done about it, all in this folder:
 
 What is left as it is, for published results have it:
 
+- ML25 has `basketball-v3` in both of its splits.
 - `init_left_pad` and its kin, in the rewards of some tasks, are no copies: they
   move with what they are to remember.
 - The observation of a reset is not clipped, those of steps are.

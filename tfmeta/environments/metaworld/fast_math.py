@@ -41,16 +41,13 @@ def tolerance(
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False):
-    """Replaces `numpy.linalg.norm`; that of a vector is computed here."""
-    if (
-        ord in (None, 2)
-        and axis is None
-        and not keepdims
-        and type(x) is np.ndarray
-        and x.ndim == 1
-        and x.dtype == np.float64
-    ):
-        return np.sqrt(x.dot(x))
+    """Replaces `numpy.linalg.norm`; a vector's, a number's is computed here."""
+    if axis is None and not keepdims:
+        if type(x) is np.ndarray:
+            if ord in (None, 2) and x.ndim == 1 and x.dtype == np.float64:
+                return np.sqrt(x.dot(x))
+        elif ord is None and isinstance(x, float):
+            return np.sqrt(x * x)
     return np.linalg.norm(x, ord, axis, keepdims)
 
 
