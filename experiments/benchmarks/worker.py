@@ -34,9 +34,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _PACKAGES = (
+    "gymnasium",
     "jax",
     "jaxlib",
     "keras",
+    "metaworld",
+    "mujoco",
     "numpy",
     "tensorflow",
     "torch",

@@ -56,7 +56,11 @@ class _Stage:
 
     def __init__(self, image_size: int):
         import mujoco
-        from mujoco.rendering.classic import gl_context
+
+        try:
+            from mujoco.rendering.classic import gl_context
+        except ImportError:  # Before MuJoCo 4, which Meta-World wants.
+            from mujoco import gl_context
 
         self._mujoco: Any = mujoco
         self._side = _SUPERSAMPLING * image_size
