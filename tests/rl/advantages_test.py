@@ -30,11 +30,7 @@ class AdvantagesTest(parameterized.TestCase):
                 # Equation 16: a mean of estimates over all numbers of steps.
                 expected = sum(
                     (discount * decay) ** (k - t)
-                    * (
-                        rewards[episode, k]
-                        + discount * known[k + 1]
-                        - known[k]
-                    )
+                    * (rewards[episode, k] + discount * known[k + 1] - known[k])
                     for k in range(t, steps)
                 )
                 self.assertAlmostEqual(found[episode, t], expected)

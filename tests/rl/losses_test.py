@@ -74,7 +74,7 @@ class MirrorTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (lambda: keras.layers.LayerNormalization(), "a LayerNormalization"),
-        (lambda: keras.layers.Dense(3, activation="gelu"), "a Dense"),
+        (lambda: keras.layers.Dense(3, activation="gelu"), "'gelu' of"),
     )
     def test_other_layers(self, layer, message):
         network = keras.Sequential([keras.Input((5,)), layer()])
@@ -152,7 +152,7 @@ class SACLossesTest(parameterized.TestCase):
         (
             "actor",
             lambda: sac_losses.actor_loss(
-                tf.zeros((6,)), tf.zeros((6,)), temperature=1.0
+                tf.zeros((6,)), tf.zeros((6,)), temperature=tf.ones(())
             ),
             r"values: of shape \(6,\), expected rank 2",
         ),

@@ -133,9 +133,7 @@ class SaveTest(parameterized.TestCase):
         written = [call.args[1].shape[1] for call in save.call_args_list]
         self.assertEqual(written, [4, 1])
         first = self.folder / "first" / "steps-0000000000-0000000004.npy"
-        self.assertTrue(
-            first.samefile(self.folder / "second" / first.name)
-        )
+        self.assertTrue(first.samefile(self.folder / "second" / first.name))
 
     def test_it_goes_on_as_the_one_that_was_not_saved(self):
         made = _replay(13)

@@ -6,10 +6,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.gradients import replicas, task_gradients, task_mapping
+from tfmeta.gradients import replicas, task_gradients
 
-TaskLoss = Callable[[list[tf.Tensor], Any], tf.Tensor]
-"""From the values of the variables and one task's data to a scalar."""
+Losses = Callable[[list[tf.Tensor]], tuple[tf.Tensor, Any]]
+"""From the values of the variables to the tasks' losses `[tasks]`, and what
+else there is to tell. A value may be one for all tasks, `[*shape]`, or one for
+each, `[tasks, *shape]`: then a task's loss depends on its own alone."""
 
 
 class BatchedPass:
@@ -17,44 +19,47 @@ class BatchedPass:
 
     Such as the environments of an agent, each with its rows of the replay. The
     tasks run in one batch of operations. Where one gradient for each task is
-    asked for, each runs on its own copy of the weights, and the products of its
-    data are those of a batched matrix product; else all share the weights, and
-    no task gradients are paid for.
+    asked for, each runs on its own copy of the weights, so that products with
+    them are batched ones; else all share the weights, and no task gradients are
+    paid for.
 
     Args:
-        task_loss: a task's loss; a pure function.
+        losses: the tasks' losses; a pure function.
         variables: the variables whose values it takes, in this order.
-        tasks: nested structure of tensors `[tasks, ...]`.
+        tasks: number of tasks.
         by_task: whether task gradients will be asked for, as
             `Descent.makes_task_gradients` says.
-        mapping: a way to map over tasks, see `task_mapping.map_tasks`.
     """
 
     split = replicas.Split.TASKS
 
     def __init__(
         self,
-        task_loss: TaskLoss,
+        losses: Losses,
         variables: Sequence[keras.Variable],
-        tasks: Any,
+        tasks: int,
         *,
         by_task: bool,
-        mapping: str = "vectorize",
     ):
-        self._task_loss = task_loss
-        self._mapping = mapping
-        self._tasks = tasks
-        self._count = tf.shape(tf.nest.flatten(tasks)[0])[0]
+        self._compute = losses
+        self._count = tasks
         self.variables = variables
         # Taken once: a step changes the variables.
         self._weights = [tf.convert_to_tensor(v) for v in variables]
         self._copied = set(range(len(variables))) if by_task else set()
-        self._tape, self._values, self._losses = self._run(self._copied)
+        self._tape, self._values, (self._losses, self._outputs) = self._run(
+            self._copied
+        )
 
     @property
     def losses(self) -> tf.Tensor:
         """The tasks' losses `[T]`."""
         return self._losses
+
+    @property
+    def outputs(self) -> Any:
+        """What else the losses told, each part `[T, ...]`."""
+        return self._outputs
 
     def own(self, values: tf.Tensor) -> tf.Tensor:
         """There is one replica."""
@@ -71,7 +76,7 @@ class BatchedPass:
         gradients = self._tape.gradient(
             self.losses,
             self._values,
-            output_gradients=weights / tf.cast(self._count, weights.dtype),
+            output_gradients=weights / self._count,
             unconnected_gradients="zero",
         )
         if self._copied:
@@ -102,7 +107,7 @@ class BatchedPass:
     def differentiate_part(self, factors, variables):
         """Runs the tasks anew, on their own copies of some variables."""
         places = self._places(variables)
-        tape, values, losses = self._run(set(places))
+        tape, values, (losses, _) = self._run(set(places))
         return self._gradients(
             tape, losses, [values[place] for place in places], factors
         )
@@ -110,7 +115,7 @@ class BatchedPass:
     def differentiate_sum(self, factors, variables):
         """Runs the tasks anew, on weights that they share."""
         places = self._places(variables)
-        tape, values, losses = self._run(set())
+        tape, values, (losses, _) = self._run(set())
         return self._gradients(
             tape, losses, [values[place] for place in places], factors
         )
@@ -121,14 +126,16 @@ class BatchedPass:
 
     def renew(self) -> tf.Tensor:
         """Computes the losses with the weights as they are now."""
-        return self._map([tf.convert_to_tensor(v) for v in self.variables], ())
+        return self._compute([tf.convert_to_tensor(v) for v in self.variables])[
+            0
+        ]
 
     def _run(
         self, copied: set[int]
-    ) -> tuple[tf.GradientTape, list[tf.Tensor], tf.Tensor]:
+    ) -> tuple[tf.GradientTape, list[tf.Tensor], tuple[tf.Tensor, Any]]:
         """Records the losses; some weights are one copy for each task."""
         values = [
-            tf.broadcast_to(weight, tf.concat([[self._count], weight.shape], 0))
+            tf.broadcast_to(weight, (self._count, *weight.shape))
             if place in copied
             else weight
             for place, weight in enumerate(self._weights)
@@ -137,24 +144,8 @@ class BatchedPass:
             persistent=True, watch_accessed_variables=False
         ) as tape:
             tape.watch(values)
-            losses = self._map(values, copied)
-        return tape, values, losses
-
-    def _map(self, values: list[tf.Tensor], copied) -> tf.Tensor:
-        def one_task(task_and_copies):
-            task, copies = task_and_copies
-            weights = list(values)
-            for place, copy in zip(sorted(copied), copies, strict=True):
-                weights[place] = copy
-            return self._task_loss(weights, task)
-
-        copies = [values[place] for place in sorted(copied)]
-        return task_mapping.map_tasks(
-            one_task,
-            (self._tasks, copies),
-            mapping=self._mapping,
-            output_dtypes=values[0].dtype,
-        )
+            results = self._compute(values)
+        return tape, values, results
 
     def _gradients(self, tape, losses, values, factors) -> list[tf.Tensor]:
         return tape.gradient(

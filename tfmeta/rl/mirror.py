@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.functional import dense_chain
 
 _ACTIVATIONS: dict[Callable, Callable[[np.ndarray], np.ndarray]] = {
     keras.activations.linear: lambda values: values,
@@ -33,19 +34,13 @@ class Mirror:
     """
 
     def __init__(self, network: keras.Model):
-        layers = [
-            layer
-            for layer in network.layers
-            if not isinstance(layer, keras.layers.InputLayer)
-        ]
+        layers = [link.layer for link in dense_chain.DenseChain(network).links]
         for layer in layers:
-            if type(layer) is not keras.layers.Dense or (
-                layer.activation not in _ACTIVATIONS
-            ):
+            if layer.activation not in _ACTIVATIONS:
                 raise errors.InputError(
-                    f"network={network.name!r} holds {layer.name!r}, a "
-                    f"{type(layer).__name__}: expected a chain of Dense layers "
-                    "with linear, relu, tanh or elu"
+                    f"network={network.name!r}: activation "
+                    f"{keras.activations.serialize(layer.activation)!r} of "
+                    f"{layer.name!r}: expected linear, relu, tanh or elu"
                 )
         self._layers = layers
         self.refresh()

@@ -1,7 +1,8 @@
 """The losses of soft actor-critic (Haarnoja et al. 2018b), as pure functions.
 
-All are means over a batch of transitions, of one task or of several. Numbers of
-the equations are those of "Soft Actor-Critic Algorithms and Applications".
+Each is the mean over the last axis, a batch of transitions; axes before it,
+such as tasks, stay. Numbers of equations are those of "Soft Actor-Critic
+Algorithms and Applications".
 """
 
 import tensorflow as tf
@@ -44,12 +45,15 @@ def critic_loss(values: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     """Returns half the squared error, summed over critics (equation 5).
 
     Args:
-        values: `[batch, critics]`.
-        wanted: of `targets`, `[batch]`; no gradient goes there.
+        values: `[..., batch, critics]`.
+        wanted: of `targets`, `[..., batch]`; no gradient goes there.
+
+    Returns:
+        The losses, `[...]`.
     """
     _check_ranks(wanted=(wanted, 0), values=(values, 1), of=wanted)
     errors_of = values - tf.stop_gradient(wanted)[..., tf.newaxis]
-    return 0.5 * tf.reduce_mean(tf.reduce_sum(errors_of**2, -1))
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(errors_of**2, -1), -1)
 
 
 def actor_loss(
@@ -58,17 +62,18 @@ def actor_loss(
     """Returns the mean of `alpha log pi(a|s) - min Q(s, a)` (equation 7).
 
     Args:
-        values: of the critics for a drawn action, `[batch, critics]`.
-        log_densities: of that action, `[batch]`.
-        temperature: alpha, a scalar; no gradient goes there.
+        values: of the critics for a drawn action, `[..., batch, critics]`.
+        log_densities: of that action, `[..., batch]`.
+        temperature: alpha, `[...]`; no gradient goes there.
+
+    Returns:
+        The losses, `[...]`.
     """
     _check_ranks(
         log_densities=(log_densities, 0), values=(values, 1), of=log_densities
     )
-    return tf.reduce_mean(
-        tf.stop_gradient(temperature) * log_densities
-        - tf.reduce_min(values, -1)
-    )
+    costs = tf.stop_gradient(temperature)[..., tf.newaxis] * log_densities
+    return tf.reduce_mean(costs - tf.reduce_min(values, -1), -1)
 
 
 def temperature_loss(
@@ -84,13 +89,14 @@ def temperature_loss(
         entropy: H, minus the mean log-density of drawn actions, `[...]`; no
             gradient goes there.
         target: the entropy wanted, in nats.
+
+    Returns:
+        The losses, `[...]`.
     """
     _check_ranks(
         log_temperature=(log_temperature, 0), entropy=(entropy, 0), of=entropy
     )
-    return tf.reduce_mean(
-        log_temperature * tf.stop_gradient(entropy - target)
-    )
+    return log_temperature * tf.stop_gradient(entropy - target)
 
 
 def _check_ranks(*, of: tf.Tensor, **tensors: tuple[tf.Tensor, int]) -> None:

@@ -1,0 +1,362 @@
+"""SAC: its update against a plain one, task by task; and it learns."""
+
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from tfmeta import errors, optimizers
+from tfmeta.rl import collecting, replay
+from tfmeta.rl.agents import sac
+
+_OBSERVATIONS, _ACTIONS, _BATCH = 3, 2, 5
+_DISCOUNT, _RATE, _TARGET_RATE = 0.9, 0.1, 0.25
+
+
+def _batches(tasks, updates=1, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def numbers(*size):
+        return rng.normal(size=(updates, tasks, _BATCH, *size))
+
+    return replay.Transitions(
+        numbers(_OBSERVATIONS),
+        np.tanh(numbers(_ACTIONS)),
+        numbers(),
+        numbers(_OBSERVATIONS),
+        rng.integers(2, size=(updates, tasks, _BATCH)),
+    )
+
+
+def _sgd():
+    return keras.optimizers.SGD(_RATE)
+
+
+def _agent(tasks, optimizer=_sgd, **given):
+    keras.utils.set_random_seed(0)
+    agent = sac.SAC(
+        _OBSERVATIONS,
+        _ACTIONS,
+        tasks,
+        **{
+            "hidden": (6,),
+            "discount": _DISCOUNT,
+            "target_rate": _TARGET_RATE,
+            "reward_scale": 2.0,
+            "initial_temperature": 0.5,
+            "seed": 4,
+        }
+        | given,
+    )
+    agent.compile(optimizer(), optimizer(), _sgd(), jit_compile=False)
+    return agent
+
+
+def _variables(agent):
+    networks = [agent.actor, *agent.critics, *agent.target_critics]
+    return [
+        agent.log_temperatures,
+        *(v for network in networks for v in network.trainable_variables),
+    ]
+
+
+def _values(agent):
+    return [variable.numpy() for variable in _variables(agent)]
+
+
+def _reference_gradients(agent, batch, noise, task):
+    """Differentiates one task's losses, by Keras' networks and by hand.
+
+    Returns:
+        Gradients of the critics, of the actor given critics that were updated
+        before, as a function, and the entropy.
+    """
+    alpha = float(np.exp(agent.log_temperatures.numpy()[task]))
+    one_hot = np.eye(agent.tasks)[task] if agent.tasks > 1 else []
+
+    def seen(observations):
+        return tf.constant(
+            [[*row, *one_hot] for row in observations], tf.float32
+        )
+
+    def draw(observations, noise):
+        mean, log_scale = tf.split(agent.actor(seen(observations)), 2, -1)
+        raw = mean + tf.exp(tf.clip_by_value(log_scale, -20, 2)) * noise
+        actions = tf.tanh(raw)
+        log_densities = tf.reduce_sum(
+            -(noise**2) / 2
+            - tf.clip_by_value(log_scale, -20, 2)
+            - np.log(2 * np.pi) / 2
+            - tf.math.log(1 - actions**2),
+            -1,
+        )
+        return actions, log_densities
+
+    def judge(critics, observations, actions):
+        inputs = tf.concat([seen(observations), actions], -1)
+        return [critic(inputs)[:, 0] for critic in critics]
+
+    after, log_densities = draw(batch.next_observation[task], noise[0])
+    worst = tf.minimum(
+        *judge(agent.target_critics, batch.next_observation[task], after)
+    )
+    wanted = 2.0 * batch.reward[task] + _DISCOUNT * (
+        1 - batch.terminated[task]
+    ) * (worst - alpha * log_densities)
+    variables = [
+        v for critic in agent.critics for v in critic.trainable_variables
+    ]
+    with tf.GradientTape() as tape:
+        loss = sum(
+            tf.reduce_mean((values - wanted) ** 2) / 2
+            for values in judge(
+                agent.critics,
+                batch.observation[task],
+                tf.constant(batch.action[task], tf.float32),
+            )
+        )
+    of_critics = tape.gradient(loss, variables)
+
+    def of_actor():
+        with tf.GradientTape() as tape:
+            actions, log_densities = draw(batch.observation[task], noise[1])
+            worst = tf.minimum(
+                *judge(agent.critics, batch.observation[task], actions)
+            )
+            loss = tf.reduce_mean(alpha * log_densities - worst)
+        gradients = tape.gradient(loss, agent.actor.trainable_variables)
+        return gradients, -tf.reduce_mean(log_densities)
+
+    return of_critics, of_actor
+
+
+def _reference_update(agent, batch, combine):
+    """Makes an update, one task after the other, by hand."""
+    batch = replay.Transitions(
+        *[np.asarray(part, np.float32) for part in batch]
+    )
+    noise = tf.random.stateless_normal(
+        (2, agent.tasks, _BATCH, _ACTIONS), [4, int(agent.updates)]
+    )
+    references = [
+        _reference_gradients(agent, batch, noise[:, task], task)
+        for task in range(agent.tasks)
+    ]
+
+    def move(variables, by_task):
+        stacked = [tf.stack(parts) for parts in zip(*by_task, strict=True)]
+        for variable, gradient in zip(variables, combine(stacked), strict=True):
+            variable.assign_sub(_RATE * gradient)
+
+    critics = [v for c in agent.critics for v in c.trainable_variables]
+    move(critics, [of_critics for of_critics, _ in references])
+    of_actors, entropies = zip(
+        *(of_actor() for _, of_actor in references), strict=True
+    )
+    move(agent.actor.trainable_variables, of_actors)
+    agent.log_temperatures.assign_sub(
+        _RATE * (tf.stack(entropies) + float(_ACTIONS))
+    )
+    targets = [v for c in agent.target_critics for v in c.trainable_variables]
+    for target, critic in zip(targets, critics, strict=True):
+        target.assign((1 - _TARGET_RATE) * target + _TARGET_RATE * critic)
+    agent.updates.assign_add(1)
+
+
+def _mean(stacked):
+    return [tf.reduce_mean(gradients, 0) for gradients in stacked]
+
+
+class UpdateTest(parameterized.TestCase):
+    def assert_same(self, one, other):
+        for ours, theirs, variable in zip(
+            _values(one), _values(other), _variables(one), strict=True
+        ):
+            np.testing.assert_allclose(
+                ours, theirs, rtol=2e-4, atol=2e-6, err_msg=variable.path
+            )
+
+    @parameterized.parameters(1, 3)
+    def test_it_is_the_update_by_hand(self, tasks):
+        agent, reference = _agent(tasks), _agent(tasks)
+        for seed in range(2):
+            batch = replay.Transitions(
+                *[part[0] for part in _batches(tasks, seed=seed)]
+            )
+            agent.update(batch)
+            _reference_update(reference, batch, _mean)
+            self.assert_same(agent, reference)
+
+    def test_surgery_is_on_one_gradient_for_each_task(self):
+        tasks = 3
+
+        def pcgrad():
+            return optimizers.PCGrad(_sgd(), reduction="mean", seed=1)
+
+        surgeons = iter((pcgrad(), pcgrad()))
+
+        def combine(stacked):
+            # As much of the optimizer as makes a gradient.
+            holders = [keras.Variable(tf.zeros_like(g[0])) for g in stacked]
+            next(surgeons).apply_task_gradients(stacked, holders)
+            return [-holder / _RATE for holder in holders]
+
+        agent, reference = _agent(tasks, pcgrad), _agent(tasks)
+        batch = replay.Transitions(*[part[0] for part in _batches(tasks)])
+        agent.update(batch)
+        _reference_update(reference, batch, combine)
+        self.assert_same(agent, reference)
+
+    def test_a_mean_of_task_gradients_is_the_usual_update(self):
+        def scalarization():
+            return optimizers.LinearScalarization(_sgd(), reduction="mean")
+
+        one, other = _agent(3), _agent(3, scalarization)
+        for agent in (one, other):
+            agent.update(_batches(3))
+        self.assert_same(one, other)
+
+    def test_updates_in_one_call_are_those_of_several(self):
+        batches = _batches(2, updates=3)
+        one, other = _agent(2), _agent(2)
+        report = one.update(batches)
+        reports = [
+            other.update(replay.Transitions(*[part[n] for part in batches]))
+            for n in range(3)
+        ]
+        self.assert_same(one, other)
+        self.assertEqual(int(one.updates), 3)
+        for name, values in report.items():
+            np.testing.assert_allclose(
+                values, np.mean([r[name] for r in reports], 0), rtol=1e-5
+            )
+
+    def test_xla_makes_the_same_update(self):
+        noise = tf.random.stateless_normal((2, 2, _BATCH, _ACTIONS), [0, 1])
+        # XLA has other random numbers.
+        self.enter_context(
+            mock.patch.object(
+                tf.random, "stateless_normal", lambda shape, seed: noise
+            )
+        )
+        one, other = _agent(2), _agent(2)
+        other.compile(_sgd(), _sgd(), _sgd(), jit_compile=True)
+        for agent in (one, other):
+            agent.update(_batches(2))
+        self.assert_same(one, other)
+
+
+class _Reach:
+    """One step: the action should be the goal, which is not shown."""
+
+    observation_size, action_size, horizon = 1, 1, 1
+    goals = np.zeros((1, 0))
+
+    def __init__(self, goal, name="reach"):
+        self.name = name
+        self._goal = goal
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1), {}
+
+    def step(self, action):
+        distance = float(abs(action[0] - self._goal))
+        return np.zeros(1), -distance, True, False, {"success": distance < 0.2}
+
+
+def _small(tasks=1, **given):
+    keras.utils.set_random_seed(1)
+    agent = sac.SAC(
+        1, 1, tasks, **{"hidden": (16,), "target_entropy": -3.0} | given
+    )
+    adam = [keras.optimizers.Adam(1e-2) for _ in range(3)]
+    agent.compile(*adam, jit_compile=False)
+    return agent
+
+
+class FitTest(parameterized.TestCase):
+    def test_one_network_learns_several_tasks(self):
+        goals = (0.6, -0.6)
+        agent = _small(2)
+        episodes = agent.fit(
+            [_Reach(goal) for goal in goals],
+            steps=400,
+            batch_size=32,
+            warm_up=64,
+            updates_per_call=4,
+        )
+        self.assertLen(episodes, 800)
+        np.testing.assert_allclose(
+            agent.act(np.zeros((2, 1)))[:, 0], goals, atol=0.2
+        )
+        scores = collecting.play(
+            [_Reach(goal) for goal in goals], agent.act, episodes=2, seed=5
+        )
+        self.assertEqual([s.task for s in scores], [0, 0, 1, 1])
+        self.assertTrue(all(score.success for score in scores))
+
+    def test_a_seed_fixes_all(self):
+        def run(seed):
+            agent = _small()
+            agent.fit(
+                [_Reach(0.5)], steps=40, batch_size=8, warm_up=10, seed=seed
+            )
+            return _values(agent)
+
+        one, same, other = run(0), run(0), run(1)
+        for ours, theirs in zip(one, same, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        self.assertTrue(
+            any((a != b).any() for a, b in zip(one, other, strict=True))
+        )
+
+    @parameterized.named_parameters(
+        (
+            "tasks",
+            lambda: _small(2).fit([_Reach(0.5)], steps=10),
+            "environments: expected 2, one for each task, got 1",
+        ),
+        (
+            "warm_up",
+            lambda: _small().fit([_Reach(0.5)], steps=10, warm_up=3),
+            "warm_up=3: expected batch_size=256 or more",
+        ),
+        (
+            "not_compiled",
+            lambda: sac.SAC(1, 1).update(_batches(1)),
+            "update: call compile first",
+        ),
+        (
+            "batch",
+            lambda: _agent(2).update(_batches(3)),
+            r"rewards of shape \(1, 3, 5\), expected \[updates, 2 tasks, batch",
+        ),
+        ("size", lambda: sac.SAC(0, 1), "observation_size=0: expected a pos"),
+        ("share", lambda: sac.SAC(1, 1, discount=2.0), "discount=2.0: expect"),
+        (
+            "scale",
+            lambda: sac.SAC(1, 1, reward_scale=0.0),
+            "reward_scale=0.0: expected a positive number",
+        ),
+    )
+    def test_mistake(self, call, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            call()
+
+
+class CollectorTest(absltest.TestCase):
+    def test_environments_of_other_sizes(self):
+        other = _Reach(0.1, "other")
+        other.action_size = 2
+        with self.assertRaisesRegex(
+            errors.InputError, "action_size of other is 2, that of reach 1"
+        ):
+            collecting.Collector([_Reach(0.1), other], 0)
+        with self.assertRaisesRegex(errors.InputError, "one or more"):
+            collecting.Collector([], 0)
+
+
+if __name__ == "__main__":
+    absltest.main()

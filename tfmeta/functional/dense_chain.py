@@ -1,0 +1,82 @@
+"""A chain of dense layers as a function of its weights, batched over tasks."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfmeta import errors
+
+
+class DenseChain:
+    """Runs a chain of `Dense` layers on weights given as tensors.
+
+    Tasks are an axis of the data, and may be one of the weights: so the
+    gradient by a task's copy of them is a batched product, and no loop over
+    tasks is needed.
+
+    Attributes:
+        links: the layers, in order.
+
+    Args:
+        network: a built Keras model, a chain of `Dense` layers.
+
+    Raises:
+        InputError: if the network is another.
+    """
+
+    def __init__(self, network: keras.Model):
+        self.links = [_Link.of(layer, network) for layer in _layers(network)]
+
+    def __call__(
+        self, weights: Sequence[tf.Tensor], inputs: tf.Tensor
+    ) -> tf.Tensor:
+        """Runs the layers.
+
+        Args:
+            weights: kernel and bias of each layer, as the network has them,
+                each as it is or with a leading axis of tasks.
+            inputs: `[tasks, batch, inputs]`.
+
+        Returns:
+            `[tasks, batch, outputs]`.
+        """
+        rest = iter(weights)
+        values = inputs
+        for link in self.links:
+            kernel = next(rest)
+            # One kernel for all tasks is one product, not one for each.
+            values = (
+                tf.matmul(values, kernel)
+                if len(kernel.shape) == 3
+                else tf.tensordot(values, kernel, 1)
+            )
+            if link.has_bias:
+                bias = next(rest)
+                values += bias[:, tf.newaxis] if len(bias.shape) == 2 else bias
+            values = link.activation(values)
+        return values
+
+
+class _Link(NamedTuple):
+    layer: keras.layers.Dense
+    activation: Callable
+    has_bias: bool
+
+    @classmethod
+    def of(cls, layer: keras.Layer, network: keras.Model) -> "_Link":
+        if type(layer) is not keras.layers.Dense:
+            raise errors.InputError(
+                f"network={network.name!r} holds {layer.name!r}, a "
+                f"{type(layer).__name__}: expected a chain of Dense layers"
+            )
+        return cls(layer, layer.activation, layer.use_bias)
+
+
+def _layers(network: keras.Model) -> list[keras.Layer]:
+    return [
+        layer
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]

@@ -1,0 +1,424 @@
+"""Soft actor-critic for one task or several."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmeta import errors
+from tfmeta.environments import environment
+from tfmeta.functional import dense_chain
+from tfmeta.gradients import batched
+from tfmeta.optimizers import descent
+from tfmeta.rl import collecting, mirror, policies, replay, sac_losses
+
+
+class SAC:
+    """Soft actor-critic (Haarnoja et al. 2018), one gradient for each task.
+
+    Twin critics, target critics that follow them, and a temperature for each
+    task, which keeps the entropy of its actions near a target. All tasks have
+    one actor and one pair of critics, to which each task is a one-hot vector
+    behind the observation; with one task there is none, and it is the ordinary
+    agent.
+
+    The losses of tasks are averaged. With an ordinary optimizer an update makes
+    one backward pass of their mean; with one of `tfmeta.optimizers`, such as
+    `PCGrad(Adam(3e-4))`, one gradient for each task, which it combines.
+
+        pendulum = GymnasiumEnvironment(gymnasium.make("Pendulum-v1"))
+        agent = SAC(pendulum.observation_size, pendulum.action_size)
+        agent.compile()
+        agent.fit([pendulum], steps=10_000)
+
+    Attributes:
+        actor: from observations (and task) `[batch, inputs]` to `[batch, 2
+            action_size]`, see `policies.SquashedNormal`.
+        critics: two, from observations (and task) and actions to `[batch, 1]`.
+        target_critics: these as they were, see `target_rate`.
+        log_temperatures: log alpha of each task, `[tasks]`.
+        updates: how many were made, which is also what noise is drawn by.
+
+    Args:
+        observation_size: numbers in an observation.
+        action_size: numbers in an action, in (-1, 1).
+        tasks: number of tasks.
+        hidden: units of the hidden layers of actor and critics.
+        discount: gamma.
+        target_rate: tau, how far target critics move to the critics in an
+            update.
+        target_entropy: of a policy, in nats; by default minus `action_size`.
+        initial_temperature: alpha at first.
+        reward_scale: what rewards are multiplied by.
+        seed: fixes the noise of actions in updates. Weights are Keras'.
+
+    Raises:
+        InputError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        observation_size: int,
+        action_size: int,
+        tasks: int = 1,
+        *,
+        hidden: Sequence[int] = (256, 256),
+        discount: float = 0.99,
+        target_rate: float = 5e-3,
+        target_entropy: float | None = None,
+        initial_temperature: float = 1.0,
+        reward_scale: float = 1.0,
+        seed: int = 0,
+    ):
+        for name, size in (
+            ("observation_size", observation_size),
+            ("action_size", action_size),
+            ("tasks", tasks),
+            *(("hidden", units) for units in hidden),
+        ):
+            if size < 1:
+                raise errors.InputError(
+                    f"{name}={size}: expected a positive integer"
+                )
+        for name, share in (
+            ("discount", discount),
+            ("target_rate", target_rate),
+        ):
+            if not 0 <= share <= 1:
+                raise errors.InputError(
+                    f"{name}={share}: expected a number from 0 to 1"
+                )
+        for name, number in (
+            ("initial_temperature", initial_temperature),
+            ("reward_scale", reward_scale),
+        ):
+            if not 0 < number < np.inf:
+                raise errors.InputError(
+                    f"{name}={number}: expected a positive number"
+                )
+        self.tasks = tasks
+        self._discount = discount
+        self._target_rate = target_rate
+        self._target_entropy = float(
+            -action_size if target_entropy is None else target_entropy
+        )
+        self._reward_scale = reward_scale
+        self._seed = seed
+        self._sizes = observation_size, action_size
+        inputs = observation_size + (tasks if tasks > 1 else 0)
+        self.actor = policies.perceptron(
+            inputs, 2 * action_size, tuple(hidden), name="actor"
+        )
+        self.critics, self.target_critics = (
+            [
+                policies.perceptron(
+                    inputs + action_size, 1, tuple(hidden), name=f"{kind}{n}"
+                )
+                for n in (1, 2)
+            ]
+            for kind in ("critic", "target_critic")
+        )
+        for target, critic in zip(
+            self.target_critics, self.critics, strict=True
+        ):
+            target.set_weights(critic.get_weights())
+        self.log_temperatures = keras.Variable(
+            np.full(tasks, np.log(initial_temperature)),
+            dtype="float32",
+            name="log_temperatures",
+        )
+        self.updates = keras.Variable(
+            0, dtype="int64", trainable=False, name="updates"
+        )
+        self._act = dense_chain.DenseChain(self.actor)
+        self._judges = list(map(dense_chain.DenseChain, self.critics))
+        self._step: Any = None
+
+    def compile(
+        self,
+        actor_optimizer: keras.optimizers.Optimizer | None = None,
+        critic_optimizer: keras.optimizers.Optimizer | None = None,
+        temperature_optimizer: keras.optimizers.Optimizer | None = None,
+        *,
+        jit_compile: bool = True,
+    ) -> None:
+        """Says how updates are made.
+
+        Args:
+            actor_optimizer: an optimizer of Keras, or of task gradients; by
+                default Adam at 3e-4, as are the others.
+            critic_optimizer: likewise.
+            temperature_optimizer: an optimizer of Keras.
+            jit_compile: whether XLA compiles updates.
+        """
+        actor, critic, temperature = (
+            optimizer or keras.optimizers.Adam(3e-4)
+            for optimizer in (
+                actor_optimizer,
+                critic_optimizer,
+                temperature_optimizer,
+            )
+        )
+        self._actor_descent = descent.Descent(actor)
+        self._critic_descent = descent.Descent(critic)
+        self._temperature_optimizer = temperature
+        for optimizer, variables in (
+            (actor, self.actor.trainable_variables),
+            (critic, _variables(self.critics)),
+            (temperature, [self.log_temperatures]),
+        ):
+            # Before the step is traced, within which no variable may be made.
+            if hasattr(optimizer, "num_tasks"):
+                optimizer.num_tasks = self.tasks
+            optimizer.build(variables)
+        self._step = tf.function(
+            self._make_updates, autograph=False, jit_compile=jit_compile
+        )
+
+    def update(self, batches: replay.Transitions) -> dict[str, np.ndarray]:
+        """Makes one update, or several in one compiled call.
+
+        Args:
+            batches: of each task, `[tasks, batch, ...]`; with an axis of
+                updates before that, one for each.
+
+        Returns:
+            Means over the updates, `[tasks]` each: `"critic_loss"`,
+            `"actor_loss"`, `"entropy"` in nats, `"temperature"`.
+
+        Raises:
+            InputError: if `compile` was not called, or the batches are of
+                another number of tasks.
+        """
+        if self._step is None:
+            raise errors.InputError("update: call compile first")
+        arrays = [np.asarray(part, np.float32) for part in batches]
+        if arrays[2].ndim == 2:
+            arrays = [part[np.newaxis] for part in arrays]
+        if arrays[2].ndim != 3 or arrays[2].shape[1] != self.tasks:
+            raise errors.InputError(
+                f"batches: rewards of shape {arrays[2].shape}, expected "
+                f"[updates, {self.tasks} tasks, batch]"
+            )
+        report = self._step(replay.Transitions(*map(tf.constant, arrays)))
+        return {name: value.numpy() for name, value in report.items()}
+
+    def fit(
+        self,
+        environments: Sequence[environment.Environment],
+        *,
+        steps: int,
+        batch_size: int = 256,
+        warm_up: int = 1000,
+        capacity: int = 1_000_000,
+        updates_per_call: int = 1,
+        seed: int = 0,
+        on_episode: Callable[[int, collecting.EpisodeScore], None] = (
+            lambda step, score: None
+        ),
+    ) -> list[collecting.EpisodeScore]:
+        """Learns from acting: a step in each environment, then an update.
+
+        Args:
+            environments: one for each task.
+            steps: in each environment.
+            batch_size: transitions of each task in an update.
+            warm_up: steps with random actions before the first update.
+            capacity: transitions of each task that are remembered.
+            updates_per_call: updates in one compiled call, after as many steps.
+            seed: fixes episodes, actions and what is drawn of the replay.
+            on_episode: is called with the number of steps and what came of an
+                episode, at its end.
+
+        Returns:
+            The episodes, in the order of their ends.
+
+        Raises:
+            InputError: if the environments do not fit the agent, an argument is
+                out of range, or an environment gives what is not finite.
+        """
+        if len(environments) != self.tasks:
+            raise errors.InputError(
+                f"environments: expected {self.tasks}, one for each task, got "
+                f"{len(environments)}"
+            )
+        if warm_up < batch_size:
+            raise errors.InputError(
+                f"warm_up={warm_up}: expected batch_size={batch_size} or more, "
+                "for the first batch is drawn from it"
+            )
+        collector = collecting.Collector(environments, seed)
+        memory = replay.Replay(self.tasks, min(capacity, steps), *self._sizes)
+        act = mirror.Mirror(self.actor)
+        generator = np.random.default_rng([seed, self.tasks])
+        scores = []
+        for step in range(1, steps + 1):
+            actions = self._explore(
+                collector.observations, act, generator, step > warm_up
+            )
+            transitions, finished = collector.step(actions)
+            memory.add(transitions)
+            for score in finished:
+                on_episode(step, score)
+            scores += finished
+            if step >= warm_up and step % updates_per_call == 0:
+                batches = [
+                    memory.sample(batch_size, generator)
+                    for _ in range(updates_per_call)
+                ]
+                self.update(
+                    replay.Transitions(
+                        *map(np.stack, zip(*batches, strict=True))
+                    )
+                )
+                act.refresh()
+        return scores
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Returns the likeliest actions, `[tasks, action_size]`.
+
+        Args:
+            observations: of each task, `[tasks, observation_size]`.
+        """
+        outputs = mirror.Mirror(self.actor)(self._rows(observations))
+        return np.tanh(outputs[:, : self._sizes[1]])
+
+    def _explore(self, observations, act, generator, knows_better):
+        shape = (self.tasks, self._sizes[1])
+        if not knows_better:
+            return generator.uniform(-1, 1, shape).astype(np.float32)
+        mean, log_scale = np.split(act(self._rows(observations)), 2, axis=-1)
+        scale = np.exp(np.clip(log_scale, *policies.LOG_SCALES))
+        noise = generator.standard_normal(shape, np.float32)
+        return np.tanh(mean + scale * noise)
+
+    def _rows(self, observations: np.ndarray) -> np.ndarray:
+        """Returns what the actor sees of each task."""
+        if self.tasks == 1:
+            return observations
+        return np.concatenate([observations, np.eye(self.tasks)], -1)
+
+    def _make_updates(self, batches: replay.Transitions):
+        count = batches.reward.shape[0]
+
+        def one(number, reports):
+            batch = replay.Transitions(*[part[number] for part in batches])
+            report = self._make_update(batch)
+            return number + 1, {
+                name: reports[name] + value / count
+                for name, value in report.items()
+            }
+
+        zeros = {
+            name: tf.zeros(self.tasks)
+            for name in ("critic_loss", "actor_loss", "entropy", "temperature")
+        }
+        return tf.while_loop(
+            lambda number, _: number < count, one, (tf.constant(0), zeros)
+        )[1]
+
+    def _make_update(self, transitions: replay.Transitions):
+        transitions = transitions._replace(
+            reward=self._reward_scale * transitions.reward
+        )
+        noise = tf.random.stateless_normal(
+            (2, *transitions.action.shape),
+            tf.stack([self._seed, tf.convert_to_tensor(self.updates)]),
+        )
+        temperatures = tf.exp(tf.convert_to_tensor(self.log_temperatures))
+        seen = self._seen(transitions.observation)
+        wanted = self._wanted(transitions, noise[0], temperatures)
+
+        def critic_losses(weights):
+            values = self._values(weights, seen, transitions.action)
+            return sac_losses.critic_loss(values, wanted), ()
+
+        def actor_losses(weights):
+            actions, log_densities = policies.SquashedNormal.of(
+                self._act(weights, seen)
+            ).draw(noise[1])
+            values = self._values(_values(self.critics), seen, actions)
+            return sac_losses.actor_loss(
+                values, log_densities, temperature=temperatures
+            ), -tf.reduce_mean(log_densities, -1)
+
+        of_critics = self._descend(
+            self._critic_descent, critic_losses, _variables(self.critics)
+        )
+        of_actor = self._descend(
+            self._actor_descent, actor_losses, self.actor.trainable_variables
+        )
+        self._change_temperatures(of_actor.outputs)
+        for target, source in zip(
+            _variables(self.target_critics),
+            _variables(self.critics),
+            strict=True,
+        ):
+            target.assign_add(self._target_rate * (source - target))
+        self.updates.assign_add(1)
+        return {
+            "critic_loss": of_critics.losses,
+            "actor_loss": of_actor.losses,
+            "entropy": of_actor.outputs,
+            "temperature": temperatures,
+        }
+
+    def _descend(self, how, losses, variables) -> batched.BatchedPass:
+        tasks = batched.BatchedPass(
+            losses, variables, self.tasks, by_task=how.makes_task_gradients
+        )
+        descent.descend(tasks, how)
+        return tasks
+
+    def _seen(self, observations: tf.Tensor) -> tf.Tensor:
+        """Returns what networks see: observations, and which task it is."""
+        if self.tasks == 1:
+            return observations
+        one_hot = tf.eye(self.tasks)[:, tf.newaxis]
+        shape = (*observations.shape[:2], self.tasks)
+        return tf.concat([observations, tf.broadcast_to(one_hot, shape)], -1)
+
+    def _values(self, weights, seen, actions) -> tf.Tensor:
+        """Returns what both critics say, `[tasks, batch, 2]`."""
+        inputs = tf.concat([seen, actions], -1)
+        half = len(weights) // 2
+        first, second = self._judges
+        return tf.concat(
+            [first(weights[:half], inputs), second(weights[half:], inputs)], -1
+        )
+
+    def _wanted(self, transitions, noise, temperatures) -> tf.Tensor:
+        """Returns what the critics are to say, `[tasks, batch]`."""
+        seen = self._seen(transitions.next_observation)
+        actions, log_densities = policies.SquashedNormal.of(
+            self._act(_values([self.actor]), seen)
+        ).draw(noise)
+        return sac_losses.targets(
+            transitions.reward,
+            transitions.terminated,
+            self._values(_values(self.target_critics), seen, actions),
+            log_densities,
+            temperature=temperatures[:, tf.newaxis],
+            discount=self._discount,
+        )
+
+    def _change_temperatures(self, entropies: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            losses = sac_losses.temperature_loss(
+                tf.convert_to_tensor(self.log_temperatures),
+                entropies,
+                target=self._target_entropy,
+            )
+        # Of their sum, for each task has its own.
+        gradient = tape.gradient(losses, self.log_temperatures.value)
+        self._temperature_optimizer.apply([gradient], [self.log_temperatures])
+
+
+def _variables(networks: Sequence[keras.Model]) -> list[keras.Variable]:
+    return [v for network in networks for v in network.trainable_variables]
+
+
+def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
+    return list(map(tf.convert_to_tensor, _variables(networks)))

@@ -1,0 +1,157 @@
+"""Acting in several environments at once, step by step."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tfmeta import errors
+from tfmeta.environments import environment as environments
+from tfmeta.environments import episode_recorder
+from tfmeta.rl import replay
+
+
+class EpisodeScore(NamedTuple):
+    """What came of an episode.
+
+    Attributes:
+        task: the number of its environment.
+        steps: how many it took.
+        total_reward: the sum of its rewards, as the environment gave them.
+        success: whether any of its steps succeeded; False where a task cannot.
+    """
+
+    task: int
+    steps: int
+    total_reward: float
+    success: bool
+
+
+class Collector:
+    """Steps in a list of environments, one for each task.
+
+    An episode that ends is followed by the next at once. All that is random
+    comes from the seed: each environment's episodes have seeds of their own.
+
+    Attributes:
+        observations: what each environment shows, `[tasks, observation_size]`.
+
+    Args:
+        environments: one for each task, with observations and actions of one
+            size.
+        seed: fixes the episodes.
+
+    Raises:
+        InputError: if there is no environment, or their sizes differ.
+    """
+
+    def __init__(
+        self, environments: Sequence[environments.Environment], seed: int
+    ):
+        check_alike(environments)
+        self._recorders = [
+            episode_recorder.EpisodeRecorder(each) for each in environments
+        ]
+        self._generators = [
+            np.random.default_rng([seed, task])
+            for task in range(len(environments))
+        ]
+        self._scores = [
+            EpisodeScore(task, 0, 0.0, False)
+            for task in range(len(environments))
+        ]
+        self.observations = np.stack(
+            [self._reset(task) for task in range(len(environments))]
+        )
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[replay.Transitions, list[EpisodeScore]]:
+        """Takes an action in each environment.
+
+        Args:
+            actions: `[tasks, action_size]`, in [-1, 1].
+
+        Returns:
+            The transitions, `[tasks, ...]`, and the episodes that ended.
+
+        Raises:
+            InputError: if an environment gives what is not finite.
+        """
+        seen = self.observations.copy()
+        after = np.empty_like(seen)
+        rewards, terminated = np.zeros((2, len(actions)), np.float32)
+        finished = []
+        for task, recorder in enumerate(self._recorders):
+            observation, reward, is_terminated, is_cut_off, info = (
+                recorder.step(actions[task])
+            )
+            after[task] = observation
+            rewards[task], terminated[task] = reward, is_terminated
+            score = self._scores[task]
+            self._scores[task] = score = EpisodeScore(
+                task,
+                score.steps + 1,
+                score.total_reward + reward,
+                score.success or bool(info.get("success", False)),
+            )
+            if is_terminated or is_cut_off:
+                finished.append(score)
+                self._scores[task] = EpisodeScore(task, 0, 0.0, False)
+                observation = self._reset(task)
+            self.observations[task] = observation
+        return (
+            replay.Transitions(seen, actions, rewards, after, terminated),
+            finished,
+        )
+
+    def _reset(self, task: int) -> np.ndarray:
+        seed = int(self._generators[task].integers(2**31))
+        observation, _ = self._recorders[task].reset(seed=seed)
+        return np.asarray(observation, np.float32)
+
+
+def check_alike(each: Sequence[environments.Environment]) -> None:
+    """Checks that environments can have one agent.
+
+    Raises:
+        InputError: if there is none, or their sizes differ.
+    """
+    if not each:
+        raise errors.InputError("environments: expected one or more")
+    first = each[0]
+    for other in each:
+        for name in ("observation_size", "action_size"):
+            ours, theirs = getattr(other, name), getattr(first, name)
+            if ours != theirs:
+                raise errors.InputError(
+                    f"environments: {name} of {other.name} is {ours}, that of "
+                    f"{first.name} {theirs}: expected one size"
+                )
+
+
+def play(
+    each: Sequence[environments.Environment],
+    act: Callable[[np.ndarray], np.ndarray],
+    *,
+    episodes: int,
+    seed: int,
+) -> list[EpisodeScore]:
+    """Plays episodes in each environment.
+
+    Args:
+        each: one environment for each task.
+        act: from observations `[tasks, observation_size]` to actions `[tasks,
+            action_size]`.
+        episodes: how many, of each environment.
+        seed: fixes the episodes.
+
+    Returns:
+        The first episodes of each environment, by task.
+    """
+    collector = Collector(each, seed)
+    scores: list[list[EpisodeScore]] = [[] for _ in each]
+    while min(map(len, scores)) < episodes:
+        for score in collector.step(act(collector.observations))[1]:
+            scores[score.task].append(score)
+    return [score for of_task in scores for score in of_task[:episodes]]
