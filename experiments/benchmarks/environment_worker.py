@@ -15,12 +15,12 @@ from metaworld import policies
 from tfmeta import environments
 
 if TYPE_CHECKING:
-    from experiments.benchmarks import environment_step, worker
+    from experiments.benchmarks import environment_workloads, worker
 
 _GOALS = 3
 
 
-def build(job: "environment_step.EpisodeJob") -> "worker.Contender":
+def build(job: "environment_workloads.EpisodeJob") -> "worker.Contender":
     """Returns the contender's step."""
     (ours,) = environments.load_metaworld(
         [job.task],

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.benchmarks import multitask_report, report
+from experiments.benchmarks import environment_report, multitask_report, report
 from experiments.reporting import checks, run_files, tables
 from experiments.run import contract, groups, printed
 from tfmeta import errors
@@ -16,6 +16,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 _BENCHMARKS: dict[str, Callable[[Any], str]] = {
+    "environment_step": environment_report.markdown,
     "maml_step": report.markdown,
     "multitask_step": multitask_report.markdown,
 }

@@ -114,6 +114,26 @@ class EpisodeRecorderTest(parameterized.TestCase):
         ):
             recorder.restore(recorder.snapshot())
 
+    def test_snapshot_of_another_environment_is_refused(self):
+        recorder = environments.EpisodeRecorder(Walk())
+        recorder.reset(seed=0)
+        play(recorder, np.zeros([20, 1]))
+        snapshot: Any = recorder.snapshot()
+        short = Walk()
+        short.horizon = 10
+        wide = Walk()
+        wide.action_size = 2
+        for other in (short, wide):
+            recorder = environments.EpisodeRecorder(other)
+            with self.assertRaisesRegex(errors.InputError, "^snapshot: .*walk"):
+                recorder.restore(snapshot)
+            self.assertIsNone(recorder.snapshot())
+
+    def test_seed_is_not_negative(self):
+        recorder = environments.EpisodeRecorder(Walk())
+        with self.assertRaisesRegex(errors.InputError, "^seed: .*-1"):
+            recorder.reset(seed=-1)
+
     @parameterized.parameters("observation", "reward")
     def test_what_is_not_finite_is_named(self, what):
         walk = Walk()

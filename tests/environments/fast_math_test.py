@@ -83,6 +83,13 @@ class FastMathTest(parameterized.TestCase):
             self.fast_math.norm(square, axis=0), np.linalg.norm(square, axis=0)
         )
 
+    def test_stacks_are_numpy_s(self):
+        x = self.generator.normal(size=4)
+        for parts in ((x[0], x[1]), (x, x[:2]), (x[0], x), (np.float32(1), 2)):
+            ours, theirs = self.fast_math.hstack(parts), np.hstack(parts)
+            np.testing.assert_array_equal(ours, theirs)
+            self.assertEqual(ours.dtype, theirs.dtype)
+
 
 if __name__ == "__main__":
     absltest.main()

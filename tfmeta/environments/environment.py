@@ -8,7 +8,7 @@ import numpy as np
 
 @runtime_checkable
 class Environment(Protocol):
-    """What an agent acts in: `gymnasium.Env`'s two methods and five sizes.
+    """What an agent acts in: two methods of `gymnasium.Env`, five attributes.
 
     An environment of gymnasium meets it through `GymnasiumEnvironment`, or by
     having these attributes itself.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.environments import arguments
 from tfmeta.environments import environment as environments
 
 
@@ -61,8 +62,10 @@ class EpisodeRecorder:
             goal: the number of its goal. Default: the seed chooses.
 
         Raises:
-            InputError: if the observation is not finite.
+            InputError: if the seed is negative, there is no such goal, or the
+                observation is not finite.
         """
+        arguments.check_seed(seed)
         self._seed = seed
         self._goal = -1 if goal is None else goal
         self._actions = []
@@ -125,13 +128,25 @@ class EpisodeRecorder:
         self._in_progress = False
         if snapshot is None:
             return None
+        actions = np.asarray(snapshot.actions, np.float32)
+        if actions.size and actions.shape[1:] != (
+            self.environment.action_size,
+        ):
+            raise errors.InputError(
+                f"snapshot: expected actions [steps, "
+                f"{self.environment.action_size}] of {self.environment.name}, "
+                f"got {list(actions.shape)}"
+            )
         goal = int(snapshot.goal)
         observation, _ = self.reset(
             seed=int(snapshot.seed), goal=None if goal < 0 else goal
         )
-        for action in np.asarray(snapshot.actions, np.float32):
-            observation, *_ = self.step(action)
-        if not np.array_equal(observation, snapshot.observation):
+        for action in actions:
+            if self._in_progress:
+                observation, *_ = self.step(action)
+        if not self._in_progress or not np.array_equal(
+            observation, snapshot.observation
+        ):
             self._in_progress = False
             raise errors.InputError(
                 f"snapshot: an episode of {self.environment.name} came out "

@@ -108,13 +108,13 @@ class PointRobot:
         distance = np.linalg.norm(self._position - self._goal, axis=-1)
         self._steps += 1
         reached = distance <= GOAL_RADIUS
-        reward = np.where(reached, 1 - distance, 0.0)
+        sparse_reward = np.where(reached, 1 - distance, 0.0)
         info = {"success": reached.astype(float), "dense_reward": -distance}
         return (
             self._position.copy(),
-            reward if self._sparse else -distance,
-            np.zeros_like(reached),
-            np.full_like(reached, self._steps >= self.horizon),
+            sparse_reward[()] if self._sparse else -distance,
+            np.zeros_like(reached)[()],  # A number if there is one episode.
+            np.full_like(reached, self._steps >= self.horizon)[()],
             info,
         )
 

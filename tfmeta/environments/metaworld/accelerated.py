@@ -16,6 +16,7 @@ What took the time:
   computed that no task reads.
 """
 
+import functools
 import types
 from collections.abc import Callable
 from typing import Any
@@ -116,6 +117,15 @@ class Sawyer(_BASE):
 
     def _get_site_pos(self, site_name):
         return self._sites[site_name].copy()
+
+    @functools.cached_property
+    def _main_object(self):
+        return self._get_id_main_object()
+
+    @property
+    def touching_main_object(self):
+        """Whether both pads press on what the task is about."""
+        return self.touching_object(self._main_object)
 
     def touching_object(self, object_geom_id):
         """Whether both pads press on a geom."""

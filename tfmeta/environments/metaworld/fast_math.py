@@ -51,6 +51,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False):
     return np.linalg.norm(x, ord, axis, keepdims)
 
 
+def hstack(parts: Any) -> np.ndarray:
+    """Replaces `numpy.hstack`; that of numbers is made here."""
+    if all(type(part) is np.float64 for part in parts):
+        return np.array(parts)
+    return np.hstack(parts)
+
+
 class Rotation:
     """Replaces `scipy.spatial.transform.Rotation`, for one matrix."""
 
@@ -88,6 +95,6 @@ def _replaced(module: types.ModuleType, **members: Any) -> Any:
 # By the names under which the package's modules import them.
 REPLACEMENTS = {
     "Rotation": Rotation,
-    "np": _replaced(np, linalg=_replaced(np.linalg, norm=norm)),
+    "np": _replaced(np, hstack=hstack, linalg=_replaced(np.linalg, norm=norm)),
     "reward_utils": _replaced(reward_utils, tolerance=tolerance),
 }
