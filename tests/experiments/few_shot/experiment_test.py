@@ -12,6 +12,7 @@ import time
 from unittest import mock
 
 import numpy as np
+from absl import flags
 from absl.testing import absltest, parameterized
 
 from experiments.few_shot import experiment
@@ -229,7 +230,8 @@ class MistakesTest(commands.CommandTestCase):
         ),
     )
     def test_flag(self, message, *argv):
-        self.assert_mistake(message, *argv)
+        with self.assertRaisesRegex((errors.InputError, flags.Error), message):
+            self.run_command(*argv)
 
     def test_occupied_folder(self):
         self.out.mkdir()
