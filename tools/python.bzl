@@ -8,7 +8,7 @@ Bazel's native rules) is the business of this file alone.
 _ENVIRONMENT = ["@python_environment//:packages"]
 
 # One machine takes four times as long as another for the same.
-_TIMEOUT = "long"
+_TIMEOUT = "eternal"
 
 def py_library(name, **kwargs):
     """A module, or a package's `__init__.py`.
