@@ -39,14 +39,14 @@ def load_metaworld(
 
     | table | reward | horizon |
     |---|---|---|
-    | Meta-World's paper of 2019 (arXiv 1910.10897v1) | v1 | 150 |
     | Meta-World's paper of 2021 (arXiv 1910.10897v2) | v2 | 500 |
     | CARE (Sodhani et al. 2021) | v1 | 150 |
     | CAGrad (Liu et al. 2021), its table 3 | v1 | 150 |
     | PaCo (Sun et al. 2022) | v2 | 150 |
     | Meta-World+ (McLean et al. 2025) | v1 and v2, a column each | 500 |
 
-    In all of them the goal is shown in MT and hidden in ML, as in the package.
+    The package shows the goal in MT and hides it in ML; where the older papers
+    differ from that, their tables do not say.
     v1 rewards reach 1200 and differ by task, v2 rewards are from 0 to 10.
 
     The goals of a task follow from its name, the split and the seed alone, and
