@@ -35,15 +35,15 @@ def load_metaworld(
     say: that is the agent's to add.
 
     Reward version, horizon and whether the goal is seen have no defaults, for
-    tables that do not agree in them cannot be compared:
+    tables that do not agree in them cannot be compared ("?": not found out):
 
     | table | reward | horizon |
     |---|---|---|
     | Meta-World's paper of 2021 (arXiv 1910.10897v2) | v2 | 500 |
     | CARE (Sodhani et al. 2021) | v1 | 150 |
     | CAGrad (Liu et al. 2021), its table 3 | v1 | 150 |
-    | PaCo (Sun et al. 2022) | v2 | 150 |
-    | Meta-World+ (McLean et al. 2025) | v1 and v2, a column each | 500 |
+    | PaCo (Sun et al. 2022) | ? | 150 |
+    | Meta-World+ (McLean et al. 2025) | v1 and v2, a column each | ? |
 
     The package shows the goal in MT and hides it in ML; where the older papers
     differ from that, their tables do not say.
