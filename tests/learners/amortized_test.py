@@ -367,8 +367,8 @@ class BadInputTest(parameterized.TestCase):
         for mapping in task_mapping.TASK_MAPPINGS:
             learner = _compiled("cnp", mapping=mapping)
             with self.assertRaisesRegex(
-                tf.errors.InvalidArgumentError,
-                rf"= {label} is not in \[0, {_WAYS}\)",
+                errors.InputError,
+                rf"^support_y: label {label} at \[0,0\], expected 0 to 2, as",
             ):
                 learner.fit(dataset, verbose=0, shuffle=False)
 
