@@ -100,7 +100,7 @@ class ExtraTest(parameterized.TestCase):
 
     def test_nothing_heavy_is_loaded_before_it_is_needed(self):
         program = (
-            "import sys, tfmeta; e = tfmeta.environments; "
+            "import sys; from tfmeta import environments as e; "
             "e.PointRobot('dense', e.sample_goals('dense', 3)).reset(seed=0); "
             "print({'gymnasium', 'metaworld', 'mujoco', 'tensorflow'} "
             "& set(sys.modules))"

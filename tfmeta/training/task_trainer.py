@@ -144,6 +144,12 @@ class TaskTrainer(_Model):
         # compiles, so that is a function of its own.
         step = step_function
         jit_compile = self.jit_compile
+        with self.distribute_strategy.scope():
+            has_strategy = tf.distribute.has_strategy()
+        if jit_compile and has_strategy:
+            # Of which a step may not be a function of its own ("merge_call
+            # called while defining a new graph"). So labels are not looked at.
+            return super()._make_function(step_function)
         if jit_compile:
             step = tf.function(
                 step_function,
