@@ -556,6 +556,9 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         """Returns what `fit` or `evaluate` got of a data set, if it fits."""
         return episode_checks.check_meta_batch(data, self._example_shape)
 
+    def _has_class_labels(self):
+        return self.loss_function is not None and self.takes_class_labels
+
     def _check_labels(self, data):
         data = episode_checks.unpack(data)
         if not isinstance(data, tuple) or len(data) < 3:
