@@ -1,7 +1,6 @@
 """A chain of dense layers as a function of its weights, batched over tasks."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -17,7 +16,7 @@ class DenseChain:
     tasks is needed.
 
     Attributes:
-        links: the layers, in order.
+        layers: the `Dense` layers, in order.
 
     Args:
         network: a built Keras model, a chain of `Dense` layers.
@@ -27,7 +26,7 @@ class DenseChain:
     """
 
     def __init__(self, network: keras.Model):
-        self.links = [_Link.of(layer, network) for layer in _layers(network)]
+        self.layers = _dense_layers(network)
 
     def __call__(
         self, weights: Sequence[tf.Tensor], inputs: tf.Tensor
@@ -44,7 +43,7 @@ class DenseChain:
         """
         rest = iter(weights)
         values = inputs
-        for link in self.links:
+        for layer in self.layers:
             kernel = next(rest)
             # One kernel for all tasks is one product, not one for each.
             values = (
@@ -52,31 +51,23 @@ class DenseChain:
                 if len(kernel.shape) == 3
                 else tf.tensordot(values, kernel, 1)
             )
-            if link.has_bias:
+            if layer.use_bias:
                 bias = next(rest)
                 values += bias[:, tf.newaxis] if len(bias.shape) == 2 else bias
-            values = link.activation(values)
+            values = layer.activation(values)
         return values
 
 
-class _Link(NamedTuple):
-    layer: keras.layers.Dense
-    activation: Callable
-    has_bias: bool
-
-    @classmethod
-    def of(cls, layer: keras.Layer, network: keras.Model) -> "_Link":
+def _dense_layers(network: keras.Model) -> list[keras.layers.Dense]:
+    layers = [
+        layer
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    for layer in layers:
         if type(layer) is not keras.layers.Dense:
             raise errors.InputError(
                 f"network={network.name!r} holds {layer.name!r}, a "
                 f"{type(layer).__name__}: expected a chain of Dense layers"
             )
-        return cls(layer, layer.activation, layer.use_bias)
-
-
-def _layers(network: keras.Model) -> list[keras.Layer]:
-    return [
-        layer
-        for layer in network.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-    ]
+    return layers

@@ -34,7 +34,7 @@ class Mirror:
     """
 
     def __init__(self, network: keras.Model):
-        layers = [link.layer for link in dense_chain.DenseChain(network).links]
+        layers = dense_chain.DenseChain(network).layers
         for layer in layers:
             if layer.activation not in _ACTIVATIONS:
                 raise errors.InputError(
