@@ -10,6 +10,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from tfmeta import errors
+from tfmeta.layers import arguments
 
 FORMAT = 1
 """The version of what a saved replay's folder holds."""
@@ -63,17 +64,12 @@ class Replay:
         observation_size: int,
         action_size: int,
     ):
-        sizes = {
-            "tasks": tasks,
-            "capacity": capacity,
-            "observation_size": observation_size,
-            "action_size": action_size,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise errors.InputError(
-                    f"{name}={size}: expected a positive integer"
-                )
+        arguments.check_positive_integers(
+            tasks=tasks,
+            capacity=capacity,
+            observation_size=observation_size,
+            action_size=action_size,
+        )
         # Where the parts of a row end.
         self._borders = np.cumsum(
             [observation_size, action_size, 1, observation_size]

@@ -11,6 +11,7 @@ from tfmeta import errors
 from tfmeta.environments import environment
 from tfmeta.functional import dense_chain
 from tfmeta.gradients import batched
+from tfmeta.layers import arguments
 from tfmeta.optimizers import descent
 from tfmeta.rl import collecting, mirror, policies, replay, sac_losses
 
@@ -72,24 +73,14 @@ class SAC:
         reward_scale: float = 1.0,
         seed: int = 0,
     ):
-        for name, size in (
-            ("observation_size", observation_size),
-            ("action_size", action_size),
-            ("tasks", tasks),
-            *(("hidden", units) for units in hidden),
-        ):
-            if size < 1:
-                raise errors.InputError(
-                    f"{name}={size}: expected a positive integer"
-                )
-        for name, share in (
-            ("discount", discount),
-            ("target_rate", target_rate),
-        ):
-            if not 0 <= share <= 1:
-                raise errors.InputError(
-                    f"{name}={share}: expected a number from 0 to 1"
-                )
+        arguments.check_positive_integers(
+            observation_size=observation_size,
+            action_size=action_size,
+            tasks=tasks,
+        )
+        for units in hidden:
+            arguments.check_positive_integers(hidden=units)
+        arguments.check_shares(discount=discount, target_rate=target_rate)
         for name, number in (
             ("initial_temperature", initial_temperature),
             ("reward_scale", reward_scale),
