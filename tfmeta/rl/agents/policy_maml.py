@@ -115,7 +115,7 @@ class PolicyMAML:
         self._prepared_for: int | None = None
         self._adapt, self._improve = (
             tf.function(function, autograph=False, jit_compile=jit_compile)
-            for function in (self._adapted, self._make_outer_step)
+            for function in (self.adapted_weights, self._make_outer_step)
         )
 
     def fit(
@@ -235,6 +235,52 @@ class PolicyMAML:
         )
         return self.policy.actor(self._adapt(batches[:-1]))
 
+    def adapted_weights(
+        self,
+        batches: Sequence[policy_losses.PolicyBatch],
+        weights: Sequence[tf.Tensor] | None = None,
+    ) -> list[tf.Tensor]:
+        """Makes inner steps, as a function that can be differentiated.
+
+        Args:
+            batches: what the tasks' policies did before each step.
+            weights: where the steps start, each weight one for all tasks or
+                with a leading axis of tasks. Default: the policy's variables.
+
+        Returns:
+            The weights after the last step, with a leading axis of tasks.
+        """
+        tasks = batches[0].advantage.shape[0]
+        variables = self.policy.variables
+        start = [
+            value
+            if len(value.shape) > len(variable.shape)
+            else tf.broadcast_to(value, (tasks, *variable.shape))
+            for value, variable in zip(
+                map(
+                    tf.convert_to_tensor,
+                    variables if weights is None else weights,
+                ),
+                variables,
+                strict=True,
+            )
+        ]
+
+        def loss(adapted, batch):
+            # Of their sum: each depends on its task's weights alone.
+            return tf.reduce_sum(
+                self._inner_loss(self.policy(adapted, batch.observation), batch)
+            )
+
+        return inner_loop.descend(
+            loss,
+            start,
+            lambda number: batches[number],
+            rates=[self._rate] * len(start),
+            steps=len(batches),
+            first_order=self._first_order,
+        )
+
     def _compiled_step(self) -> policy_steps.PolicyStep:
         if self._step is None:
             raise errors.InputError("PolicyMAML: call compile first")
@@ -291,55 +337,15 @@ class PolicyMAML:
             baseline.fit(seen, taken.times, returns)
         return batch.as_tensors()
 
-    def _adapted(
-        self,
-        batches: Sequence[policy_losses.PolicyBatch],
-        weights: Sequence[tf.Tensor] | None = None,
-    ) -> list[tf.Tensor]:
-        """Returns the weights of each task, with a leading axis of tasks.
-
-        Args:
-            batches: what is seen at each inner step.
-            weights: where they start; by default the policy's.
-        """
-        tasks = batches[0].advantage.shape[0]
-        variables = self.policy.variables
-        start = [
-            value
-            if len(value.shape) > len(variable.shape)
-            else tf.broadcast_to(value, (tasks, *variable.shape))
-            for value, variable in zip(
-                map(
-                    tf.convert_to_tensor,
-                    variables if weights is None else weights,
-                ),
-                variables,
-                strict=True,
-            )
-        ]
-
-        def loss(adapted, batch):
-            # Of their sum: each depends on its task's weights alone.
-            return tf.reduce_sum(
-                self._inner_loss(self.policy(adapted, batch.observation), batch)
-            )
-
-        return inner_loop.descend(
-            loss,
-            start,
-            lambda number: batches[number],
-            rates=[self._rate] * len(start),
-            steps=len(batches),
-            first_order=self._first_order,
-        )
-
     def _make_outer_step(
         self, batches: Sequence[policy_losses.PolicyBatch], seed: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         *seen, outcome = batches
 
         def distributions(weights, observations):
-            return self.policy(self._adapted(seen, weights), observations)
+            return self.policy(
+                self.adapted_weights(seen, weights), observations
+            )
 
         return self._compiled_step().improve(
             distributions, self.policy.variables, outcome, seed
