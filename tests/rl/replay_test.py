@@ -176,12 +176,21 @@ class SaveTest(parameterized.TestCase):
         with self.assertRaisesRegex(errors.InputError, message):
             _replay().restore(self.folder / "there")
 
-    def test_another_replay(self):
-        _replay(6).save(self.folder / "there")
-        with self.assertRaisesRegex(
-            errors.InputError, r"shape \[3, 10, 12\], expected \[3, 11, 12\]"
-        ):
-            _replay(capacity=11).restore(self.folder / "there")
+    def test_a_larger_one_takes_up_what_is_not_full(self):
+        made = _replay(9)
+        made.save(self.folder / "there")
+        larger = _replay(capacity=20)
+        larger.restore(self.folder / "there")
+        self.assert_same(larger, _replay(9, capacity=20))
+
+    @parameterized.parameters(
+        (11, 11, r"shape \[3, 10, 12\], expected \[3, 11, 12\]"),
+        (6, 5, r"shape \[3, 10, 12\], expected \[3, 5, 12\]"),
+    )
+    def test_another_replay(self, steps, capacity, message):
+        _replay(steps).save(self.folder / "there")
+        with self.assertRaisesRegex(errors.InputError, message):
+            _replay(capacity=capacity).restore(self.folder / "there")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,22 @@
 """Acting in several environments at once, step by step."""
 
+import os
+import pathlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta import errors
+from tfmeta import checkpoint_folder, errors
 from tfmeta.environments import environment as environments
 from tfmeta.environments import episode_recorder
 from tfmeta.rl import replay
+
+FORMAT = 1
+"""The version of what a saved collector's folder holds."""
+
+_STATE = "collector.json"
+_EPISODES = "episodes.npz"
 
 
 class EpisodeScore(NamedTuple):
@@ -116,6 +124,78 @@ class Collector:
             replay.Transitions(seen, actions, rewards, after, terminated),
             finished,
         )
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        previous: str | os.PathLike | None = None,
+    ) -> None:
+        """Writes the episodes in progress as a part of a checkpoint.
+
+        Args:
+            folder: an empty folder; made if missing.
+            previous: where it was saved before; all is written anew.
+
+        Raises:
+            OSError: if the disk is full or the folder cannot be written.
+        """
+        del previous
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tasks, arrays = [], {}
+        for task, recorder in enumerate(self._recorders):
+            snapshot = recorder.snapshot()
+            if snapshot is None:
+                raise RuntimeError("an environment failed within its episode")
+            arrays[f"actions{task}"] = snapshot.actions
+            arrays[f"observation{task}"] = snapshot.observation
+            tasks.append(
+                {
+                    "seed": snapshot.seed,
+                    "goal": snapshot.goal,
+                    "score": list(self._scores[task]),
+                    "generator": self._generators[task].bit_generator.state,
+                }
+            )
+        checkpoint_folder.write_arrays(folder / _EPISODES, arrays)
+        checkpoint_folder.write_json(
+            folder / _STATE, {"format": FORMAT, "tasks": tasks}
+        )
+
+    def restore(self, folder: str | os.PathLike) -> None:
+        """Takes up the episodes that were saved, by playing them again.
+
+        Args:
+            folder: see `save`.
+
+        Raises:
+            InputError: if it cannot be read, or is of other environments.
+        """
+        folder = pathlib.Path(folder)
+        what = f"collector {str(folder)!r}"
+        with checkpoint_folder.reading(what):
+            state = checkpoint_folder.read_json(folder / _STATE, FORMAT, what)
+            arrays = checkpoint_folder.read_arrays(folder / _EPISODES)
+            if len(state["tasks"]) != len(self._recorders):
+                raise errors.InputError(
+                    f"{what} is of {len(state['tasks'])} environments, "
+                    f"expected {len(self._recorders)}"
+                )
+            snapshots = []
+            for task, of_task in enumerate(state["tasks"]):
+                self._scores[task] = EpisodeScore(*of_task["score"])
+                generator = self._generators[task].bit_generator
+                generator.state = of_task["generator"]
+                snapshots.append(
+                    episode_recorder.EpisodeSnapshot(
+                        of_task["seed"],
+                        of_task["goal"],
+                        arrays[f"actions{task}"],
+                        arrays[f"observation{task}"],
+                    )
+                )
+        for task, snapshot in enumerate(snapshots):
+            self.observations[task] = self._recorders[task].restore(snapshot)
 
     def _reset(self, task: int) -> np.ndarray:
         seed = int(self._generators[task].integers(2**31))

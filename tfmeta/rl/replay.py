@@ -1,15 +1,14 @@
 """What off-policy agents remember: the transitions of several tasks."""
 
-import json
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta import errors
+from tfmeta import checkpoint_folder, errors
 from tfmeta.layers import arguments
 
 FORMAT = 1
@@ -167,18 +166,19 @@ class Replay:
             else:
                 with (folder / name).open("wb") as file:
                     np.save(file, self._rows[:, steps % self.capacity])
-                    _flush(file)
+                    checkpoint_folder.flush(file)
         state = {
             "format": FORMAT,
             "shape": self._rows.shape,
             "added": self._added,
         }
-        with (folder / _STATE).open("w") as file:
-            json.dump(state, file)
-            _flush(file)
+        checkpoint_folder.write_json(folder / _STATE, state)
 
     def restore(self, folder: str | os.PathLike) -> None:
         """Reads what was saved.
+
+        A replay of another capacity will do as long as nothing was replaced in
+        it, and would not have been in this one.
 
         Args:
             folder: see `save`.
@@ -187,29 +187,25 @@ class Replay:
             InputError: if it cannot be read, or is of another replay.
         """
         folder = pathlib.Path(folder)
-        where = f"replay {str(folder)!r}"
-        try:
-            state = json.loads((folder / _STATE).read_text())
-            if state.get("format") != FORMAT:
+        what = f"replay {str(folder)!r}"
+        with checkpoint_folder.reading(what):
+            state = checkpoint_folder.read_json(folder / _STATE, FORMAT, what)
+            tasks, capacity, row_size = state["shape"]
+            added = int(state["added"])
+            if (tasks, row_size) != self._rows.shape[::2] or (
+                capacity != self.capacity
+                and added > min(capacity, self.capacity)
+            ):
                 raise errors.InputError(
-                    f"{where} has format {state.get('format')}, expected "
-                    f"{FORMAT}: another version of tfmeta wrote it"
-                )
-            if tuple(state["shape"]) != self._rows.shape:
-                raise errors.InputError(
-                    f"{where} is of shape {state['shape']}, expected "
+                    f"{what} is of shape {state['shape']}, expected "
                     f"{list(self._rows.shape)}: tasks, capacity, numbers in a "
                     "row"
                 )
-            self._added = int(state["added"])
+            self._added = added
             for name, steps in self._pieces():
                 piece = np.load(folder / name, allow_pickle=False)
                 # Its first transitions may have been replaced since.
                 self._rows[:, steps % self.capacity] = piece[:, -len(steps) :]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise errors.InputError(
-                f"{where} cannot be read ({error}): remove it to start again"
-            ) from error
 
     def _pieces(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yields the files of what is kept, each with the steps in it."""
@@ -225,9 +221,3 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
         target.hardlink_to(source)
     except OSError:  # Not all file systems can.
         shutil.copyfile(source, target)
-
-
-def _flush(file: IO[Any]) -> None:
-    # Or a crash of the machine leaves the name without the content.
-    file.flush()
-    os.fsync(file.fileno())

@@ -1,15 +1,12 @@
 """Checkpoints from which a killed run goes on bit for bit."""
 
-import json
 import os
 import pathlib
-import shutil
 from typing import Any
 
 import keras
-import numpy as np
 
-from tfmeta import errors
+from tfmeta import checkpoint_folder
 from tfmeta.optimizers import task_gradient_optimizer
 
 FORMAT = 1
@@ -17,7 +14,6 @@ FORMAT = 1
 
 _VALUES = "variables.npz"
 _PROGRESS = "progress.json"
-_TEMPORARY = ".writing"
 
 
 class Checkpoints:
@@ -35,13 +31,12 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        self._folder = pathlib.Path(folder)
+        self._folder = checkpoint_folder.CheckpointFolder(folder)
 
     @property
     def latest(self) -> pathlib.Path | None:
         """The last whole checkpoint, or None."""
-        whole = sorted(self._folder.glob("step-*"))
-        return whole[-1] if whole else None
+        return self._folder.latest
 
     def save(self, model: keras.Model, step: int, progress: Any) -> None:
         """Writes a checkpoint.
@@ -55,35 +50,15 @@ class Checkpoints:
             OSError: if the disk is full or the folder cannot be written; the
                 last checkpoint is left as it was.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._folder / _TEMPORARY
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
-            with (temporary / _VALUES).open("wb") as file:
-                np.savez(
-                    file, **{k: v.numpy() for k, v in _variables(model).items()}
-                )
-                _flush(file)
-            with (temporary / _PROGRESS).open("w") as file:
-                json.dump(
-                    {
-                        "format": FORMAT,
-                        "num_tasks": _num_tasks(model),
-                        "progress": progress,
-                    },
-                    file,
-                )
-                _flush(file)
-        except OSError:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        target = self._folder / f"step-{step:09d}"
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)
-        for older in sorted(self._folder.glob("step-*")):
-            if older < target:
-                shutil.rmtree(older, ignore_errors=True)
+        values = {k: v.numpy() for k, v in _variables(model).items()}
+        content = {
+            "format": FORMAT,
+            "num_tasks": _num_tasks(model),
+            "progress": progress,
+        }
+        with self._folder.write(step) as folder:
+            checkpoint_folder.write_arrays(folder / _VALUES, values)
+            checkpoint_folder.write_json(folder / _PROGRESS, content)
 
     def restore(self, model: keras.Model) -> Any | None:
         """Sets a compiled model to the last checkpoint.
@@ -101,44 +76,19 @@ class Checkpoints:
         latest = self.latest
         if latest is None:
             return None
-        try:
-            content = json.loads((latest / _PROGRESS).read_text())
-            with np.load(latest / _VALUES, allow_pickle=False) as archive:
-                values = dict(archive)
-        except Exception as error:  # zipfile, zlib and numpy raise their own.
-            raise errors.InputError(
-                f"checkpoint {str(latest)!r} cannot be read ({error}): remove "
-                "it to start again"
-            ) from error
-        version = content.get("format") if isinstance(content, dict) else None
-        if version != FORMAT:
-            raise errors.InputError(
-                f"checkpoint {str(latest)!r} has format {version}, expected "
-                f"{FORMAT}: another version of tfmeta wrote it; remove it to "
-                "start again"
+        what = f"checkpoint {str(latest)!r}"
+        with checkpoint_folder.reading(what):
+            content = checkpoint_folder.read_json(
+                latest / _PROGRESS, FORMAT, what
             )
+            values = checkpoint_folder.read_arrays(latest / _VALUES)
         if content["num_tasks"] is not None and isinstance(
             model.optimizer, task_gradient_optimizer.TaskGradientOptimizer
         ):
             # A learner's does not know it before its first step.
             model.optimizer.num_tasks = content["num_tasks"]
         model.optimizer.build(model.trainable_variables)
-        variables = _variables(model)
-        expected = {key: tuple(v.shape) for key, v in variables.items()}
-        found = {key: value.shape for key, value in values.items()}
-        if expected != found:
-            first = min(
-                key
-                for key in expected.keys() | found.keys()
-                if expected.get(key) != found.get(key)
-            )
-            raise errors.InputError(
-                f"checkpoint {str(latest)!r} is of another network or "
-                f"optimizer: its variable {first} has shape "
-                f"{found.get(first)}, expected {expected.get(first)}"
-            )
-        for key, variable in variables.items():
-            variable.assign(values[key])
+        checkpoint_folder.assign(_variables(model), values, what)
         return content["progress"]
 
 
@@ -151,11 +101,6 @@ def _num_tasks(model: keras.Model) -> int | None:
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Numbers variables: the names that Keras makes up differ between runs."""
-    variables = [*model.variables, *model.optimizer.variables]
-    return {f"{number:04d}": v for number, v in enumerate(variables)}
-
-
-def _flush(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return checkpoint_folder.numbered(
+        [*model.variables, *model.optimizer.variables]
+    )
