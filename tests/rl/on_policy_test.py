@@ -40,7 +40,7 @@ def _batch(seed=0):
 
 
 def _parameters(policy):
-    return [v.numpy() for v in policy.variables]
+    return [np.asarray(v, np.float64) for v in policy.variables]
 
 
 def _log_density(kernel, bias, log_scale, observations, actions):
@@ -51,8 +51,10 @@ def _log_density(kernel, bias, log_scale, observations, actions):
 
 def _policy_gradients(policy, batch):
     """Returns the gradient of `mean(log pi A)` of each task, by hand."""
-    kernel, bias, log_scale = map(np.float64, _parameters(policy))
-    observation, action, advantage = (np.float64(part) for part in batch[:3])
+    kernel, bias, log_scale = _parameters(policy)
+    observation, action, advantage = (
+        np.asarray(part, np.float64) for part in batch[:3]
+    )
     standard = (action - observation @ kernel - bias) / np.exp(2 * log_scale)
     weighted = advantage[..., np.newaxis] * standard
     of_scale = advantage[..., np.newaxis] * (
@@ -67,8 +69,8 @@ def _policy_gradients(policy, batch):
 
 def _fisher(policy, batch):
     """Returns the Fisher information of a linear policy, by hand."""
-    _, _, log_scale = map(np.float64, _parameters(policy))
-    seen = np.float64(batch.observation).reshape(-1, _OBSERVATIONS)
+    log_scale = _parameters(policy)[-1]
+    seen = np.asarray(batch.observation, np.float64).reshape(-1, _OBSERVATIONS)
     with_bias = np.concatenate([seen, np.ones((len(seen), 1))], -1)
     second = with_bias.T @ with_bias / len(seen)
     of_means = np.kron(second, np.diag(np.exp(-2 * log_scale)))
@@ -375,7 +377,9 @@ class AgentsTest(parameterized.TestCase):
         if "optimizer" in how:
             how = how | {"optimizer": how["optimizer"](1e-3)}
         agent.compile(**how)
-        agent.fit([_Bandit()], iterations=15, steps_per_iteration=256)
+        agent.fit(
+            [_Bandit()], iterations=15, steps_per_iteration=256, verbose=0
+        )
         self.assertAlmostEqual(_act(agent, 1.0)[0], 0.5, delta=0.1)
         self.assertAlmostEqual(_act(agent, -1.0)[0], -0.5, delta=0.1)
 
@@ -389,6 +393,7 @@ class AgentsTest(parameterized.TestCase):
             [_Bandit(1.0), _Bandit(-1.0)],
             iterations=20,
             steps_per_iteration=256,
+            verbose=0,
         )
         np.testing.assert_allclose(
             _act(agent, 1.0, 1.0), [0.5, -0.5], atol=0.15
@@ -404,7 +409,10 @@ class AgentsTest(parameterized.TestCase):
             reports = []
             for number in iterations:
                 reports += agent.fit(
-                    [robot], iterations=number, steps_per_iteration=40
+                    [robot],
+                    iterations=number,
+                    steps_per_iteration=40,
+                    verbose=0,
                 )
             return reports, _parameters(agent.policy)
 

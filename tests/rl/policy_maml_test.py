@@ -12,7 +12,12 @@ from absl.testing import absltest, parameterized
 from tfmeta import errors
 from tfmeta.environments import point_robot
 from tfmeta.functional import inner_loop
-from tfmeta.rl import clipped_surrogate, policies, policy_losses
+from tfmeta.rl import (
+    clipped_surrogate,
+    policies,
+    policy_losses,
+    trust_region,
+)
 from tfmeta.rl.agents import policy_maml
 
 _MEAN, _SCALE, _GOAL, _RATE = 0.3, 0.8, 1.5, 0.05
@@ -165,8 +170,16 @@ class PolicyMAMLTest(parameterized.TestCase):
             np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
             self.assertGreater(np.abs(ours[1] - ours[0]).max(), 1e-5)
 
-    @parameterized.parameters(1, 2)
-    def test_point_robots_learn_to_adapt(self, inner_steps):
+    @parameterized.named_parameters(
+        ("trpo", 1, trust_region.TrustRegion(0.05)),
+        ("trpo_two_steps", 2, trust_region.TrustRegion(0.05)),
+        (
+            "ppo_two_steps",
+            2,
+            clipped_surrogate.ClippedSurrogate(epochs=5, minibatches=1),
+        ),
+    )
+    def test_point_robots_learn_to_adapt(self, inner_steps, step):
         keras.utils.set_random_seed(0)
         robots = [
             point_robot.PointRobot("dense", [goal], horizon=10)
@@ -175,26 +188,24 @@ class PolicyMAMLTest(parameterized.TestCase):
         agent = policy_maml.PolicyMAML(
             2,
             2,
-            inner_learning_rate=1.0,
+            inner_learning_rate=1.0 / inner_steps,
             inner_steps=inner_steps,
             inner_loss="lvc",
             hidden=(16,),
             scale=0.5,
         )
-        agent.compile(
-            clipped_surrogate.ClippedSurrogate(
-                keras.optimizers.Adam(3e-3), epochs=5, minibatches=1
-            )
-        )
-        agent.fit(robots, iterations=40, episodes=10)
-        played = agent.evaluate(robots, episodes=10, seed=7)
+        agent.compile(step, jit_compile=False)
+        agent.fit(robots, iterations=40, episodes=10, verbose=0)
+        played = agent.evaluate(robots, episodes=20, seed=7)
         self.assertLen(played, inner_steps + 1)
-        for robot in range(2):
-            before, after = (
-                np.mean([s.total_reward for s in scores if s.task == robot])
-                for scores in (played[0], played[-1])
-            )
-            self.assertGreater(after - before, 1.0)
+        gains = [
+            np.mean([after.total_reward for after in played[-1]][of_robot])
+            - np.mean([before.total_reward for before in played[0]][of_robot])
+            for of_robot in (slice(None, None, 2), slice(1, None, 2))
+        ]
+        # They move by at most 0.1 in a step, ten of them in an episode.
+        self.assertGreater(min(gains), 0.5)
+        self.assertGreater(np.mean(gains), 1.5)
 
     def test_calls_go_on_where_the_last_stopped(self):
         robots = [
@@ -210,7 +221,9 @@ class PolicyMAMLTest(parameterized.TestCase):
             agent.compile()
             reports = []
             for number in iterations:
-                reports += agent.fit(robots, iterations=number, episodes=3)
+                reports += agent.fit(
+                    robots, iterations=number, episodes=3, verbose=0
+                )
             return reports, [v.numpy() for v in agent.policy.variables]
 
         reports, weights = train(3)
@@ -224,8 +237,8 @@ class PolicyMAMLTest(parameterized.TestCase):
             errors.InputError, "inner_loss: expected one of log_density, lvc"
         ):
             policy_maml.PolicyMAML(2, 2, inner_loss="reinforce")
-        with self.assertRaisesRegex(errors.InputError, "inner_steps=0"):
-            policy_maml.PolicyMAML(2, 2, inner_steps=0)
+        with self.assertRaisesRegex(errors.InputError, "inner_steps=-1"):
+            policy_maml.PolicyMAML(2, 2, inner_steps=-1)
         with self.assertRaisesRegex(errors.InputError, "call compile first"):
             policy_maml.PolicyMAML(2, 2).fit([], iterations=1)
 

@@ -23,6 +23,7 @@ class ClippedSurrogate:
 
     Attributes:
         passes: how it passes through a batch.
+        settings: see `PolicyStep`.
 
     Args:
         optimizer: of Keras, or of task gradients. Default: Adam at 3e-4.
@@ -50,6 +51,13 @@ class ClippedSurrogate:
         self._descent = descent.Descent(self._optimizer)
         self._clip = clip
         self._entropy_weight = entropy_weight
+        self.settings = {
+            "clip": clip,
+            "entropy_weight": entropy_weight,
+            "epochs": epochs,
+            "minibatches": minibatches,
+            "optimizer": keras.optimizers.serialize(self._optimizer),
+        }
         self.passes = minibatches_lib.Passes(epochs, minibatches)
 
     @property

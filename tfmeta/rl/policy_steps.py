@@ -32,6 +32,10 @@ class PolicyStep(Protocol):
     def optimizer(self) -> Any:
         """The optimizer whose state a checkpoint must hold, or None."""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that would make another step, as JSON holds it."""
+
     def improve(
         self,
         distributions: Distributions,
@@ -50,3 +54,14 @@ class PolicyStep(Protocol):
         Returns:
             Scalars that say what was done, such as `"divergence"`.
         """
+
+
+def state_of(step: PolicyStep | None) -> list[keras.Variable]:
+    """Returns the variables of a step's optimizer.
+
+    Args:
+        step: a prepared step, or None.
+    """
+    if step is None or step.optimizer is None:
+        return []
+    return list(step.optimizer.variables)

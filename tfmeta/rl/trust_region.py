@@ -27,6 +27,9 @@ class TrustRegion:
     is what it makes of one gradient for each task; all that follows is about
     the losses with the weights that it gave them.
 
+    Attributes:
+        settings: see `PolicyStep`.
+
     Args:
         max_divergence: of the new policy, in nats.
         surgery: an optimizer of task gradients without one inside, or None.
@@ -55,6 +58,14 @@ class TrustRegion:
             conjugate_steps=conjugate_steps, backtracks=backtracks
         )
         arguments.check_shares(shrinkage=shrinkage)
+        self.settings = {
+            "max_divergence": max_divergence,
+            "conjugate_steps": conjugate_steps,
+            "damping": damping,
+            "backtracks": backtracks,
+            "shrinkage": shrinkage,
+            "surgery": surgery and keras.optimizers.serialize(surgery),
+        }
         self._max_divergence = max_divergence
         self._surgery = surgery
         self._conjugate_steps = conjugate_steps

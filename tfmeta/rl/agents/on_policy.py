@@ -1,6 +1,6 @@
 """PPO and TRPO, for one task or several."""
 
-import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,6 +21,7 @@ from tfmeta.rl import (
     task_inputs,
     trust_region,
 )
+from tfmeta.rl import iterations as iterations_lib
 from tfmeta.rl import minibatches as passes_lib
 
 
@@ -39,6 +40,7 @@ class _OnPolicyAgent:
         policy: a `NormalPolicy`.
         tasks: number of tasks.
         iterations: how many were made.
+        stop_training: a callback sets it to end `fit` after the iteration.
         baseline: the value network, once compiled.
 
     Args:
@@ -78,11 +80,31 @@ class _OnPolicyAgent:
             scale=scale,
             scale_bounds=scale_bounds,
         )
-        self.iterations = 0
+        self.iterations = keras.Variable(
+            0, dtype="int64", trainable=False, name="iterations"
+        )
+        self.stop_training = False
         self._sizes = observation_size, action_size
         self._hidden = hidden
         self._discount, self._decay = discount, decay
         self._step: policy_steps.PolicyStep | None = None
+        self._settings: dict[str, Any] = {
+            "agent": type(self).__name__,
+            "tasks": tasks,
+            "discount": discount,
+            "decay": decay,
+        }
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that the compiled agent has learned."""
+        return [
+            *self.policy.variables,
+            *self.baseline.network.variables,
+            *self.baseline.optimizer.variables,
+            *policy_steps.state_of(self._step),
+            self.iterations,
+        ]
 
     def _compile(
         self,
@@ -92,6 +114,7 @@ class _OnPolicyAgent:
         jit_compile: bool,
     ) -> None:
         self._step = step
+        self._settings["step"] = step.settings
         step.prepare(self.policy.variables, self.tasks)
         self.baseline = baselines.NetworkBaseline(
             self._inputs,
@@ -116,6 +139,10 @@ class _OnPolicyAgent:
         iterations: int,
         steps_per_iteration: int = 2048,
         seed: int = 0,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: int = 1,
+        checkpoints: str | os.PathLike | None = None,
+        save_every: int = 10,
     ) -> list[dict[str, float]]:
         """Learns from acting.
 
@@ -125,15 +152,23 @@ class _OnPolicyAgent:
                 among them.
             steps_per_iteration: in each environment.
             seed: fixes episodes, actions and minibatches.
+            callbacks: Keras callbacks, see `progress.Progress` for their logs;
+                an iteration is an epoch.
+            verbose: 1 to print a line of progress, 0 for none.
+            checkpoints: a folder for checkpoints, of this run alone; None for
+                none. A run that was killed goes on when the same call is made
+                again, with an agent built and compiled alike, and ends with the
+                same weights bit for bit.
+            save_every: iterations from one checkpoint to the next.
 
         Returns:
-            For each iteration `"return"` and `"success"`, means of the episodes
-            that ended in it, NaN if none did; and what the step reports.
+            What the step of each iteration reports.
 
         Raises:
             InputError: if `compile` was not called, the environments do not fit
-                the agent, an argument is out of range, or an environment gives
-                what is not finite.
+                the agent, an argument is out of range, an environment gives
+                what is not finite, or `checkpoints` holds another run.
+            OSError: if a checkpoint cannot be written.
         """
         if self._step is None:
             raise errors.InputError(
@@ -144,25 +179,38 @@ class _OnPolicyAgent:
                 f"environments: expected {self.tasks}, one for each task, got "
                 f"{len(environments)}"
             )
-        reports = []
-        while self.iterations < iterations:
-            generator = np.random.default_rng([seed, self.iterations])
+        arguments.check_positive_integers(
+            iterations=iterations,
+            steps_per_iteration=steps_per_iteration,
+            save_every=save_every,
+        )
+
+        def iterate(number: int) -> iterations_lib.Iteration:
+            generator = np.random.default_rng([seed, number])
             taken = rollouts.collect(
                 environments,
                 self._explorer(generator),
                 steps=steps_per_iteration,
                 seed=int(generator.integers(2**31)),
             )
-            report = self._learn(taken, seed)
-            self.iterations += 1
-            reports.append(
-                {
-                    "return": _mean(s.total_reward for s in taken.scores),
-                    "success": _mean(s.success for s in taken.scores),
-                }
-                | {name: float(value) for name, value in report.items()}
-            )
-        return reports
+            return taken.scores, self._learn(taken, [seed, number])
+
+        return iterations_lib.run(
+            self,
+            environments,
+            iterate,
+            iterations=iterations,
+            steps_per_iteration=steps_per_iteration,
+            settings={
+                **self._settings,
+                "steps_per_iteration": steps_per_iteration,
+                "seed": seed,
+            },
+            callbacks=callbacks,
+            verbose=verbose,
+            checkpoints=checkpoints,
+            save_every=save_every,
+        )
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Returns the likeliest actions, `[tasks, action_size]`.
@@ -181,7 +229,9 @@ class _OnPolicyAgent:
             task_inputs.append(observations), generator
         )
 
-    def _learn(self, taken: rollouts.Rollouts, seed: int) -> dict[str, Any]:
+    def _learn(
+        self, taken: rollouts.Rollouts, seed: Sequence[int]
+    ) -> dict[str, float]:
         """Improves the policy, then the value network."""
         seen, after = (
             task_inputs.append(observations)
@@ -198,15 +248,13 @@ class _OnPolicyAgent:
             discount=self._discount,
             decay=self._decay,
         )
-        of_policy, of_baseline = np.random.SeedSequence(
-            [seed, self.iterations]
-        ).generate_state(2)
+        of_policy, of_baseline = np.random.SeedSequence(seed).generate_state(2)
         report = self._improve(
             batch._replace(observation=seen).as_tensors(),
             passes_lib.seed_tensor(of_policy),
         )
         self.baseline.fit(seen, returns, passes_lib.seed_tensor(of_baseline))
-        return report
+        return {name: float(value) for name, value in report.items()}
 
 
 class PPO(_OnPolicyAgent):
@@ -304,8 +352,3 @@ class TRPO(_OnPolicyAgent):
             passes_lib.Passes(baseline_epochs, baseline_minibatches),
             jit_compile,
         )
-
-
-def _mean(numbers: Iterable[float]) -> float:
-    found = list(numbers)
-    return float(np.mean(found)) if found else math.nan

@@ -1,8 +1,10 @@
 """MAML with policy gradients: one step, and the policy is a task's own."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,12 +16,14 @@ from tfmeta.layers import arguments
 from tfmeta.rl import (
     baselines,
     collecting,
+    minibatches,
     policies,
     policy_losses,
     policy_steps,
     rollouts,
     trust_region,
 )
+from tfmeta.rl import iterations as iterations_lib
 
 
 class PolicyMAML:
@@ -51,12 +55,14 @@ class PolicyMAML:
     Attributes:
         policy: a `NormalPolicy`, from which adapting starts.
         iterations: how many were made.
+        stop_training: a callback sets it to end `fit` after the iteration.
 
     Args:
         observation_size: numbers in an observation.
         action_size: numbers in an action.
         inner_learning_rate: alpha of the inner steps.
-        inner_steps: how many.
+        inner_steps: how many; 0 for a policy that is not trained to adapt,
+            against which to hold the others.
         inner_loss: what they descend, one of `policy_losses.INNER_LOSSES`.
         first_order: whether to drop second derivatives.
         hidden: units of the policy's hidden layers.
@@ -83,7 +89,7 @@ class PolicyMAML:
         decay: float = 1.0,
     ):
         arguments.check_positive(inner_learning_rate=inner_learning_rate)
-        arguments.check_positive_integers(inner_steps=inner_steps)
+        arguments.check_not_negative(inner_steps=inner_steps)
         arguments.check_shares(discount=discount, decay=decay)
         environment_arguments.check_choice(
             "inner_loss", inner_loss, policy_losses.INNER_LOSSES
@@ -91,13 +97,34 @@ class PolicyMAML:
         self.policy = policies.NormalPolicy(
             observation_size, action_size, hidden=hidden, scale=scale
         )
-        self.iterations = 0
+        self.iterations = keras.Variable(
+            0, dtype="int64", trainable=False, name="iterations"
+        )
+        self.stop_training = False
         self._rate = inner_learning_rate
         self._inner_steps = inner_steps
         self._inner_loss = policy_losses.INNER_LOSSES[inner_loss]
         self._first_order = first_order
         self._discount, self._decay = discount, decay
         self._step: policy_steps.PolicyStep | None = None
+        self._settings: dict[str, Any] = {
+            "agent": type(self).__name__,
+            "inner_learning_rate": inner_learning_rate,
+            "inner_steps": inner_steps,
+            "inner_loss": inner_loss,
+            "first_order": first_order,
+            "discount": discount,
+            "decay": decay,
+        }
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that the compiled agent has learned."""
+        return [
+            *self.policy.variables,
+            *policy_steps.state_of(self._step),
+            self.iterations,
+        ]
 
     def compile(
         self,
@@ -112,6 +139,7 @@ class PolicyMAML:
             jit_compile: whether XLA compiles inner and outer steps.
         """
         self._step = trust_region.TrustRegion() if step is None else step
+        self._settings["step"] = self._step.settings
         self._prepared_for: int | None = None
         self._adapt, self._improve = (
             tf.function(function, autograph=False, jit_compile=jit_compile)
@@ -125,6 +153,10 @@ class PolicyMAML:
         iterations: int,
         episodes: int = 20,
         seed: int = 0,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: int = 1,
+        checkpoints: str | os.PathLike | None = None,
+        save_every: int = 10,
     ) -> list[dict[str, float]]:
         """Learns to adapt.
 
@@ -137,6 +169,14 @@ class PolicyMAML:
                 among them.
             episodes: of each task before each step, and after the last.
             seed: fixes goals, episodes and actions.
+            callbacks: Keras callbacks, see `progress.Progress` for their logs;
+                an iteration is an epoch.
+            verbose: 1 to print a line of progress, 0 for none.
+            checkpoints: a folder for checkpoints, of this run alone; None for
+                none. A run that was killed goes on when the same call is made
+                again, with an agent built and compiled alike, and ends with the
+                same weights bit for bit.
+            save_every: iterations from one checkpoint to the next.
 
         Returns:
             For each iteration the mean returns `"return_before"` and
@@ -144,18 +184,20 @@ class PolicyMAML:
 
         Raises:
             InputError: if `compile` was not called, an argument is out of
-                range, or an environment gives what is not finite.
+                range, an environment gives what is not finite, or
+                `checkpoints` holds another run.
+            OSError: if a checkpoint cannot be written.
         """
         arguments.check_positive_integers(
-            iterations=iterations, episodes=episodes
+            iterations=iterations, episodes=episodes, save_every=save_every
         )
         step = self._compiled_step()
         if self._prepared_for != len(environments):
             step.prepare(self.policy.variables, len(environments))
             self._prepared_for = len(environments)
-        reports = []
-        while self.iterations < iterations:
-            generator = np.random.default_rng([seed, self.iterations])
+
+        def iterate(number: int) -> iterations_lib.Iteration:
+            generator = np.random.default_rng([seed, number])
             goals = [
                 int(generator.integers(len(each.goals)))
                 for each in environments
@@ -163,18 +205,29 @@ class PolicyMAML:
             batches, played = self._play(
                 environments, goals, episodes, self._inner_steps, generator
             )
-            report = self._improve(
-                batches, tf.constant([seed, self.iterations], tf.int64)
+            of_step = self._improve(
+                batches, minibatches.seed_tensor(int(generator.integers(2**32)))
             )
-            self.iterations += 1
-            reports.append(
-                {
-                    "return_before": _mean_return(played[0]),
-                    "return_after": _mean_return(played[-1]),
-                }
-                | {name: float(value) for name, value in report.items()}
-            )
-        return reports
+            report = {
+                "return_before": _mean_return(played[0]),
+                "return_after": _mean_return(played[-1]),
+            }
+            report |= {name: float(value) for name, value in of_step.items()}
+            return played[-1], report
+
+        return iterations_lib.run(
+            self,
+            environments,
+            iterate,
+            iterations=iterations,
+            steps_per_iteration=(self._inner_steps + 1)
+            * _steps(environments, episodes),
+            settings={**self._settings, "episodes": episodes, "seed": seed},
+            callbacks=callbacks,
+            verbose=verbose,
+            checkpoints=checkpoints,
+            save_every=save_every,
+        )
 
     def evaluate(
         self,
@@ -305,7 +358,7 @@ class PolicyMAML:
             taken = rollouts.collect(
                 environments,
                 act,
-                steps=episodes * max(each.horizon for each in environments),
+                steps=_steps(environments, episodes),
                 seed=int(generator.integers(2**31)),
                 goals=goals,
             )
@@ -350,6 +403,13 @@ class PolicyMAML:
         return self._compiled_step().improve(
             distributions, self.policy.variables, outcome, seed
         )
+
+
+def _steps(
+    environments: Sequence[environment.Environment], episodes: int
+) -> int:
+    """Returns the steps in which so many episodes end, in each environment."""
+    return episodes * max(each.horizon for each in environments)
 
 
 def _mean_return(scores: Sequence[collecting.EpisodeScore]) -> float:
