@@ -72,8 +72,9 @@ def write_arrays(file: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         OSError: if the disk is full or the file cannot be written.
     """
+    named: dict[str, Any] = dict(arrays)
     with file.open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, **named)
         flush(stream)
 
 

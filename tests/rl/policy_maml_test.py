@@ -232,6 +232,36 @@ class PolicyMAMLTest(parameterized.TestCase):
         for one, other in zip(weights, others, strict=True):
             np.testing.assert_array_equal(one, other)
 
+    def test_a_stopped_run_ends_as_one_that_was_not(self):
+        robots = [
+            point_robot.PointRobot("dense", [[0.5, 0.5]], horizon=5)
+            for _ in range(2)
+        ]
+
+        def train(folder, iterations, **given):
+            keras.utils.set_random_seed(0)
+            agent = policy_maml.PolicyMAML(2, 2, hidden=(4,), **given)
+            agent.compile(jit_compile=False)
+            reports = agent.fit(
+                robots,
+                iterations=iterations,
+                episodes=3,
+                verbose=0,
+                checkpoints=folder,
+                save_every=2,
+            )
+            return reports, [v.numpy() for v in agent.variables]
+
+        folder = self.create_tempdir().full_path
+        whole, weights = train(None, 5)
+        train(folder, 3)
+        reports, others = train(folder, 5)
+        self.assertEqual(whole, reports)
+        for one, other in zip(weights, others, strict=True):
+            np.testing.assert_array_equal(one, other)
+        with self.assertRaisesRegex(errors.InputError, "discount=0.99, not"):
+            train(folder, 5, discount=0.5)
+
     def test_bad_input(self):
         with self.assertRaisesRegex(
             errors.InputError, "inner_loss: expected one of log_density, lvc"

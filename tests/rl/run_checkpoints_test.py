@@ -100,16 +100,23 @@ class RunCheckpointsTest(parameterized.TestCase):
         )
 
     def test_progress_and_variables_come_back(self):
-        self.assertIsNone(self.checkpoints().restore())
+        self.assertIsNone(self.checkpoints().restore(20))
         made = self.checkpoints()
         for step in (3, 20):
             self.variable.assign([step, 1 / 3])
             made.save(step, {"step": step, "share": 1 / 3})
-        progress = self.checkpoints().restore()
+        progress = self.checkpoints().restore(20)
         self.assertEqual(progress, {"step": 20, "share": 1 / 3})
         np.testing.assert_array_equal(
             self.variable, np.array([20, 1 / 3], np.float32)
         )
+
+    def test_of_more_steps(self):
+        self.checkpoints().save(21, {})
+        with self.assertRaisesRegex(
+            errors.InputError, "holds 21 steps, expected at most steps=20"
+        ):
+            self.checkpoints().restore(20)
 
     @parameterized.parameters(
         ({"agent": "PPO"}, "with agent='SAC', not 'PPO': give another folder"),
@@ -121,7 +128,7 @@ class RunCheckpointsTest(parameterized.TestCase):
     def test_another_run(self, changed, message):
         self.checkpoints().save(1, {})
         with self.assertRaisesRegex(errors.InputError, message):
-            self.checkpoints(**changed).restore()
+            self.checkpoints(**changed).restore(20)
         np.testing.assert_array_equal(self.variable, 0)
 
 

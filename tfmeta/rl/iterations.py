@@ -79,7 +79,7 @@ def run(
             variables=agent.variables,
             parts={},
         )
-        reports = saved.restore() or []
+        reports = saved.restore(iterations * steps_per_iteration) or []
     if int(agent.iterations) > iterations:
         raise errors.InputError(
             f"iterations={iterations}: expected {int(agent.iterations)} or "
@@ -105,6 +105,6 @@ def run(
         if saved is not None and (
             number % save_every == 0 or number == iterations
         ):
-            saved.save(number, reports)
+            saved.save(number * steps_per_iteration, reports)
     told.end()
     return reports

@@ -93,19 +93,23 @@ class RunCheckpoints:
                 {
                     "format": FORMAT,
                     "settings": self._settings,
+                    "steps": step,
                     "progress": progress,
                 },
             )
 
-    def restore(self) -> Any | None:
+    def restore(self, steps: int) -> Any | None:
         """Sets variables and parts to the last checkpoint.
+
+        Args:
+            steps: when the run will be over.
 
         Returns:
             The progress given to `save`, or None if there is no checkpoint.
 
         Raises:
             InputError: if the checkpoint is of another run, network, optimizer
-                or format, or cannot be read.
+                or format, of more steps, or cannot be read.
         """
         latest = self._folder.latest
         if latest is None:
@@ -116,6 +120,11 @@ class RunCheckpoints:
                 latest / _PROGRESS, FORMAT, what
             )
             self._check_settings(content["settings"])
+            if content["steps"] > steps:
+                raise errors.InputError(
+                    f"{self._name} holds {content['steps']} steps, expected "
+                    f"at most steps={steps}: give another folder"
+                )
             values = checkpoint_folder.read_arrays(latest / _VALUES)
             progress = content["progress"]
         checkpoint_folder.assign(self._variables, values, what)
@@ -132,6 +141,22 @@ class RunCheckpoints:
                     f"{name}={theirs.get(name)!r}, not {ours.get(name)!r}: "
                     "give another folder"
                 )
+
+
+def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Returns what an optimizer is, for `settings` of `RunCheckpoints`."""
+    return _without_names(keras.optimizers.serialize(optimizer))
+
+
+def _without_names(content: Any) -> Any:
+    # Those that Keras makes up differ between runs.
+    if isinstance(content, Mapping):
+        return {
+            key: _without_names(value)
+            for key, value in content.items()
+            if key != "name"
+        }
+    return content
 
 
 def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

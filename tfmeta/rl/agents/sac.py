@@ -1,6 +1,7 @@
 """Soft actor-critic for one task or several."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +14,16 @@ from tfmeta.functional import dense_chain
 from tfmeta.gradients import batched
 from tfmeta.layers import arguments
 from tfmeta.optimizers import descent
-from tfmeta.rl import collecting, mirror, policies, replay, sac_losses
+from tfmeta.rl import (
+    collecting,
+    mirror,
+    off_policy,
+    policies,
+    progress,
+    replay,
+    run_checkpoints,
+    sac_losses,
+)
 
 
 class SAC:
@@ -41,6 +51,7 @@ class SAC:
         target_critics: these as they were, see `target_rate`.
         log_temperatures: log alpha of each task, `[tasks]`.
         updates: how many were made, which is also what noise is drawn by.
+        stop_training: a callback sets it to end `fit` after the epoch.
 
     Args:
         observation_size: numbers in an observation.
@@ -126,6 +137,21 @@ class SAC:
         self._act = dense_chain.DenseChain(self.actor)
         self._judges = list(map(dense_chain.DenseChain, self.critics))
         self._step: Any = None
+        self.stop_training = False
+        self._settings: dict[str, Any] = {
+            "agent": type(self).__name__,
+            "tasks": tasks,
+            "discount": discount,
+            "target_rate": target_rate,
+            "target_entropy": self._target_entropy,
+            "reward_scale": reward_scale,
+            "agent_seed": seed,
+        }
+
+    @property
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """The actor's, which is what Keras' callbacks look at."""
+        return self._actor_descent.optimizer
 
     def compile(
         self,
@@ -164,6 +190,14 @@ class SAC:
             if hasattr(optimizer, "num_tasks"):
                 optimizer.num_tasks = self.tasks
             optimizer.build(variables)
+        self._settings |= {
+            "actor_optimizer": run_checkpoints.optimizer_settings(actor),
+            "critic_optimizer": run_checkpoints.optimizer_settings(critic),
+            "temperature_optimizer": run_checkpoints.optimizer_settings(
+                temperature
+            ),
+            "jit_compile": jit_compile,
+        }
         self._step = tf.function(
             self._make_updates, autograph=False, jit_compile=jit_compile
         )
@@ -206,11 +240,18 @@ class SAC:
         capacity: int = 1_000_000,
         updates_per_call: int = 1,
         seed: int = 0,
-        on_episode: Callable[[int, collecting.EpisodeScore], None] = (
-            lambda step, score: None
-        ),
+        steps_per_epoch: int = 1000,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        verbose: int = 1,
+        checkpoints: str | os.PathLike | None = None,
     ) -> list[collecting.EpisodeScore]:
         """Learns from acting: a step in each environment, then an update.
+
+        With `checkpoints`, a run that was killed goes on when the same call is
+        made again, with an agent built and compiled alike, and ends with the
+        same weights and episodes bit for bit; one that had ended goes on to
+        more `steps`. State that callbacks keep is not in checkpoints, and the
+        end of an epoch at which the run was killed may reach them twice.
 
         Args:
             environments: one for each task.
@@ -220,52 +261,83 @@ class SAC:
             capacity: transitions of each task that are remembered.
             updates_per_call: updates in one compiled call, after as many steps.
             seed: fixes episodes, actions and what is drawn of the replay.
-            on_episode: is called with the number of steps and what came of an
-                episode, at its end.
+            steps_per_epoch: steps, in each environment, after which callbacks
+                are called and a checkpoint is written.
+            callbacks: Keras callbacks, see `progress.Progress` for their logs;
+                the losses among them are those that `update` returns.
+            verbose: 1 to print a line of progress, 0 for none.
+            checkpoints: a folder for checkpoints, of this run alone; None for
+                none.
 
         Returns:
             The episodes, in the order of their ends.
 
         Raises:
             InputError: if the environments do not fit the agent, an argument is
-                out of range, or an environment gives what is not finite.
+                out of range, an environment gives what is not finite, or
+                `checkpoints` holds another run.
+            OSError: if a checkpoint cannot be written.
         """
-        if len(environments) != self.tasks:
-            raise errors.InputError(
-                f"environments: expected {self.tasks}, one for each task, got "
-                f"{len(environments)}"
+        self._check_environments(environments)
+        if self._step is None:
+            raise errors.InputError("fit: call compile first")
+        arguments.check_positive_integers(
+            updates_per_call=updates_per_call, steps_per_epoch=steps_per_epoch
+        )
+        sizes = {
+            "batch_size": batch_size,
+            "warm_up": warm_up,
+            "capacity": capacity,
+            "seed": seed,
+        }
+        run = off_policy.OffPolicyRun(environments, steps=steps, **sizes)
+        saved = None
+        if checkpoints is not None:
+            saved = run_checkpoints.RunCheckpoints(
+                checkpoints,
+                settings={
+                    **self._settings,
+                    **sizes,
+                    "updates_per_call": updates_per_call,
+                    "environments": [each.name for each in environments],
+                    "horizons": [each.horizon for each in environments],
+                },
+                variables=self._state(),
+                parts={"collector": run.collector, "replay": run.replay},
             )
-        if warm_up < batch_size:
-            raise errors.InputError(
-                f"warm_up={warm_up}: expected batch_size={batch_size} or more, "
-                "for the first batch is drawn from it"
-            )
-        collector = collecting.Collector(environments, seed)
-        memory = replay.Replay(self.tasks, min(capacity, steps), *self._sizes)
+            if (state := saved.restore(steps)) is not None:
+                run.set_state(state)
+        told = progress.Progress(
+            self,
+            environments,
+            steps=steps,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
         act = mirror.Mirror(self.actor)
-        generator = np.random.default_rng([seed, self.tasks])
-        scores = []
-        for step in range(1, steps + 1):
-            actions = self._explore(
-                collector.observations, act, generator, step > warm_up
-            )
-            transitions, finished = collector.step(actions)
-            memory.add(transitions)
-            for score in finished:
-                on_episode(step, score)
-            scores += finished
-            if step >= warm_up and step % updates_per_call == 0:
-                batches = [
-                    memory.sample(batch_size, generator)
-                    for _ in range(updates_per_call)
-                ]
-                self.update(
-                    replay.Transitions(
-                        *map(np.stack, zip(*batches, strict=True))
+        told.begin(run.steps)
+        while run.steps < steps and not self.stop_training:
+            epoch = run.steps // steps_per_epoch
+            told.begin_epoch(epoch)
+            while run.steps < min((epoch + 1) * steps_per_epoch, steps):
+                told.add(
+                    run.step(
+                        self._explore(
+                            run.collector.observations,
+                            act,
+                            run.generator,
+                            run.steps >= warm_up,
+                        )
                     )
                 )
-                act.refresh()
-        return scores
+                if run.steps >= warm_up and run.steps % updates_per_call == 0:
+                    told.add(report=self.update(run.sample(updates_per_call)))
+                    act.refresh()
+            told.end_epoch(epoch, run.steps)
+            if saved is not None:
+                saved.save(run.steps, run.state())
+        told.end()
+        return run.scores
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Returns the likeliest actions, `[tasks, action_size]`.
@@ -275,6 +347,31 @@ class SAC:
         """
         outputs = mirror.Mirror(self.actor)(self._rows(observations))
         return np.tanh(outputs[:, : self._sizes[1]])
+
+    def _check_environments(self, each) -> None:
+        if len(each) != self.tasks:
+            raise errors.InputError(
+                f"environments: expected {self.tasks}, one for each task, got "
+                f"{len(each)}"
+            )
+        for one in each:
+            sizes = one.observation_size, one.action_size
+            if sizes != self._sizes:
+                raise errors.InputError(
+                    f"environments: {one.name} has observations and "
+                    f"actions of sizes {sizes}, the agent {self._sizes}"
+                )
+
+    def _state(self) -> list[keras.Variable]:
+        """Returns all that the compiled agent has learned."""
+        return [
+            *_variables([self.actor, *self.critics, *self.target_critics]),
+            self.log_temperatures,
+            self.updates,
+            *self._actor_descent.optimizer.variables,
+            *self._critic_descent.optimizer.variables,
+            *self._temperature_optimizer.variables,
+        ]
 
     def _explore(self, observations, act, generator, knows_better):
         shape = (self.tasks, self._sizes[1])
