@@ -268,6 +268,7 @@ class PolicyMAML:
         goals: Sequence[int] | None = None,
         *,
         episodes: int = 20,
+        steps: int | None = None,
         seed: int = 0,
     ) -> policies.NormalActor:
         """Adapts to tasks, and returns what acts in them.
@@ -276,6 +277,7 @@ class PolicyMAML:
             environments: one for each task.
             goals: the number of each task's goal; by default the first.
             episodes: of each task before each step.
+            steps: inner steps. Default: as many as in training.
             seed: fixes episodes and actions.
         """
         self._compiled_step()
@@ -283,7 +285,7 @@ class PolicyMAML:
             environments,
             [0] * len(environments) if goals is None else goals,
             episodes,
-            self._inner_steps,
+            self._inner_steps if steps is None else steps,
             np.random.default_rng([seed]),
         )
         return self.policy.actor(self._adapt(batches[:-1]))
