@@ -22,6 +22,7 @@ def main() -> None:
         checkpoints,
         steps=6000,
         batch_size=32,
+        warm_up=40,
         updates_per_call=1,
         capacity=5000,
         callbacks=[
