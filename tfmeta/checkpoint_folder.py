@@ -99,11 +99,14 @@ def flush(stream: IO[Any]) -> None:
 
 
 @contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
+def reading(
+    what: str, advice: str = "remove it to start again"
+) -> Iterator[None]:
     """Makes one line of whatever is wrong with files while they are read.
 
     Args:
         what: is read, for the message.
+        advice: what to do then.
 
     Raises:
         InputError: if something is.
@@ -114,7 +117,7 @@ def reading(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # zipfile, zlib and numpy raise their own.
         raise errors.InputError(
-            f"{what} cannot be read ({error}): remove it to start again"
+            f"{what} cannot be read ({error}): {advice}"
         ) from error
 
 

@@ -1,14 +1,13 @@
 """Export of a learner as a SavedModel that adapts inside."""
 
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta import saved_model
 
 
 class AdaptsToTasks(Protocol):
@@ -47,11 +46,6 @@ def export_learner(learner: AdaptsToTasks, path: str | os.PathLike) -> None:
     Raises:
         InputError: if the learner has no loss, or `path` holds something.
     """
-    path = pathlib.Path(path)
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise errors.InputError(
-            f"path={str(path)!r} exists: give a new folder to export to"
-        )
     image = tf.TensorSpec(
         learner.network.inputs[0].shape, learner.network.inputs[0].dtype
     )
@@ -60,16 +54,11 @@ def export_learner(learner: AdaptsToTasks, path: str | os.PathLike) -> None:
         adapted = learner.adapt(support_x, support_y)
         return {"predictions": learner.predict_adapted(adapted, query_x)}
 
-    module = tf.Module()
-    module.learner_variables = [v.value for v in learner.variables]
-    module.adapt_and_predict = tf.function(
+    saved_model.write(
+        path,
         adapt_and_predict,
-        input_signature=[image, _label_spec(learner), image],
-    )
-    tf.saved_model.save(
-        module,
-        str(path),
-        signatures=module.adapt_and_predict,
+        [image, _label_spec(learner), image],
+        learner.variables,
     )
 
 

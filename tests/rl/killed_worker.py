@@ -34,7 +34,7 @@ def main() -> None:
             save_every=3,
         )
         values = agent.variables
-        numbers = [list(report.values()) for report in reports]
+        numbers = [[r["return_before"], r["return_after"]] for r in reports]
     else:
         agent = resumed_runs.agent()
         numbers = resumed_runs.fit(
@@ -43,6 +43,7 @@ def main() -> None:
             checkpoints,
             steps=6000,
             batch_size=32,
+            warm_up=40,
             updates_per_call=1,
             capacity=5000,
             callbacks=callbacks,

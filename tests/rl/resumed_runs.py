@@ -23,7 +23,12 @@ def robots():
 def agent(**given):
     """Returns a compiled agent."""
     keras.utils.set_random_seed(0)
-    made = sac.SAC(2, 2, 2, **{"hidden": (16, 16)} | given)
+    made = sac.SAC(
+        2,
+        2,
+        2,
+        **{"hidden": (16, 16), "normalize_observations": True} | given,
+    )
     made.compile(
         *(optimizers.PCGrad(keras.optimizers.Adam(1e-3)) for _ in range(2)),
         jit_compile=False,
@@ -59,4 +64,5 @@ def fit(made, each, folder, **given):
 
 def values(made) -> list[np.ndarray]:
     """Returns all that it has learned, optimizers' state included."""
-    return [variable.numpy() for variable in made._state()]
+    variables = [*made._learned, *made._optimizer_variables]
+    return [variable.numpy() for variable in variables]

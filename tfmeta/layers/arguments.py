@@ -1,5 +1,6 @@
 """Checks of arguments that layers and networks have in common."""
 
+import math
 import numbers
 from collections.abc import Iterable
 
@@ -23,7 +24,7 @@ def check_positive_integers(**values: int) -> None:
 
 
 def check_positive(**values: float) -> None:
-    """Checks that values are numbers above 0.
+    """Checks that values are finite numbers above 0.
 
     Args:
         **values: by the names of the arguments.
@@ -32,7 +33,7 @@ def check_positive(**values: float) -> None:
         InputError: if one is not.
     """
     for name, value in values.items():
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise errors.InputError(
                 f"{name}={value}: expected a positive number"
             )

@@ -1,22 +1,26 @@
 """Soft actor-critic for one task or several."""
 
 import os
-from collections.abc import Iterable, Sequence
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta import checkpoint_folder, errors
 from tfmeta.environments import environment
 from tfmeta.functional import dense_chain
 from tfmeta.gradients import batched
 from tfmeta.layers import arguments
-from tfmeta.optimizers import descent
+from tfmeta.optimizers import descent, task_gradient_optimizer
 from tfmeta.rl import (
     collecting,
+    exporting,
     mirror,
+    networks,
+    normalization,
     off_policy,
     policies,
     progress,
@@ -24,6 +28,9 @@ from tfmeta.rl import (
     run_checkpoints,
     sac_losses,
 )
+
+# Before the names of the normalizer's statistics among saved weights.
+_STATISTICS = "normalizer."
 
 
 class SAC:
@@ -64,10 +71,16 @@ class SAC:
         target_entropy: of a policy, in nats; by default minus `action_size`.
         initial_temperature: alpha at first.
         reward_scale: what rewards are multiplied by.
+        normalize_observations: whether networks see observations less their
+            mean, over their standard deviation, of all that were seen in `fit`,
+            see `normalization.RunningNormalizer`.
+        actor: a network of yours, see the attribute: a built chain of `Dense`
+            layers, activated as `Mirror` says. By default ReLU and `hidden`.
+        critics: likewise two.
         seed: fixes the noise of actions in updates. Weights are Keras'.
 
     Raises:
-        InputError: if an argument is out of range.
+        InputError: if an argument is out of range, or a network is another.
     """
 
     def __init__(
@@ -82,6 +95,9 @@ class SAC:
         target_entropy: float | None = None,
         initial_temperature: float = 1.0,
         reward_scale: float = 1.0,
+        normalize_observations: bool = False,
+        actor: keras.Model | None = None,
+        critics: Sequence[keras.Model] = (),
         seed: int = 0,
     ):
         arguments.check_positive_integers(
@@ -92,14 +108,9 @@ class SAC:
         for units in hidden:
             arguments.check_positive_integers(hidden=units)
         arguments.check_shares(discount=discount, target_rate=target_rate)
-        for name, number in (
-            ("initial_temperature", initial_temperature),
-            ("reward_scale", reward_scale),
-        ):
-            if not 0 < number < np.inf:
-                raise errors.InputError(
-                    f"{name}={number}: expected a positive number"
-                )
+        arguments.check_positive(
+            initial_temperature=initial_temperature, reward_scale=reward_scale
+        )
         self.tasks = tasks
         self._discount = discount
         self._target_rate = target_rate
@@ -110,22 +121,33 @@ class SAC:
         self._seed = seed
         self._sizes = observation_size, action_size
         inputs = observation_size + (tasks if tasks > 1 else 0)
-        self.actor = policies.perceptron(
+        self.actor = actor or policies.perceptron(
             inputs, 2 * action_size, tuple(hidden), name="actor"
         )
-        self.critics, self.target_critics = (
-            [
-                policies.perceptron(
-                    inputs + action_size, 1, tuple(hidden), name=f"{kind}{n}"
-                )
-                for n in (1, 2)
-            ]
-            for kind in ("critic", "target_critic")
+        networks.check_network(
+            "actor", self.actor, inputs=inputs, outputs=2 * action_size
         )
+        inputs += action_size
+        self.critics = list(critics) or [
+            policies.perceptron(inputs, 1, tuple(hidden), name=f"critic{n}")
+            for n in (1, 2)
+        ]
+        for critic in self.critics:
+            networks.check_network("critics", critic, inputs=inputs, outputs=1)
+        if len(self.critics) != 2 or self.critics[0] is self.critics[1]:
+            raise errors.InputError(
+                f"critics: expected two networks, got {len(set(self.critics))}"
+            )
+        self.target_critics = list(map(keras.models.clone_model, self.critics))
         for target, critic in zip(
             self.target_critics, self.critics, strict=True
         ):
             target.set_weights(critic.get_weights())
+        self._normalizer = (
+            normalization.RunningNormalizer(observation_size)
+            if normalize_observations
+            else None
+        )
         self.log_temperatures = keras.Variable(
             np.full(tasks, np.log(initial_temperature)),
             dtype="float32",
@@ -135,6 +157,7 @@ class SAC:
             0, dtype="int64", trainable=False, name="updates"
         )
         self._act = dense_chain.DenseChain(self.actor)
+        self._mirror = mirror.Mirror(self.actor)
         self._judges = list(map(dense_chain.DenseChain, self.critics))
         self._step: Any = None
         self.stop_training = False
@@ -145,6 +168,12 @@ class SAC:
             "target_rate": target_rate,
             "target_entropy": self._target_entropy,
             "reward_scale": reward_scale,
+            "normalize_observations": normalize_observations,
+            "layers": [
+                [layer.units, keras.activations.serialize(layer.activation)]
+                for chain in (self._act, *self._judges)
+                for layer in chain.layers
+            ],
             "agent_seed": seed,
         }
 
@@ -187,7 +216,9 @@ class SAC:
             (temperature, [self.log_temperatures]),
         ):
             # Before the step is traced, within which no variable may be made.
-            if hasattr(optimizer, "num_tasks"):
+            if isinstance(
+                optimizer, task_gradient_optimizer.TaskGradientOptimizer
+            ):
                 optimizer.num_tasks = self.tasks
             optimizer.build(variables)
         self._settings |= {
@@ -207,7 +238,8 @@ class SAC:
 
         Args:
             batches: of each task, `[tasks, batch, ...]`; with an axis of
-                updates before that, one for each.
+                updates before that, one for each. Observations are as the
+                environment gave them.
 
         Returns:
             Means over the updates, `[tasks]` each: `"critic_loss"`,
@@ -219,7 +251,13 @@ class SAC:
         """
         if self._step is None:
             raise errors.InputError("update: call compile first")
-        arrays = [np.asarray(part, np.float32) for part in batches]
+        arrays = [
+            np.asarray(part, np.float32)
+            for part in batches._replace(
+                observation=self._normalized(batches.observation),
+                next_observation=self._normalized(batches.next_observation),
+            )
+        ]
         if arrays[2].ndim == 2:
             arrays = [part[np.newaxis] for part in arrays]
         if arrays[2].ndim != 3 or arrays[2].shape[1] != self.tasks:
@@ -302,11 +340,13 @@ class SAC:
                     "environments": [each.name for each in environments],
                     "horizons": [each.horizon for each in environments],
                 },
-                variables=self._state(),
+                variables=[*self._learned, *self._optimizer_variables],
                 parts={"collector": run.collector, "replay": run.replay},
             )
             if (state := saved.restore(steps)) is not None:
-                run.set_state(state)
+                run.set_state(state["run"])
+                if self._normalizer:
+                    self._normalizer.set_state(state["normalizer"])
         told = progress.Progress(
             self,
             environments,
@@ -314,28 +354,27 @@ class SAC:
             callbacks=callbacks,
             verbose=verbose,
         )
-        act = mirror.Mirror(self.actor)
+        self._mirror.refresh()
         told.begin(run.steps)
         while run.steps < steps and not self.stop_training:
             epoch = run.steps // steps_per_epoch
             told.begin_epoch(epoch)
             while run.steps < min((epoch + 1) * steps_per_epoch, steps):
-                told.add(
-                    run.step(
-                        self._explore(
-                            run.collector.observations,
-                            act,
-                            run.generator,
-                            run.steps >= warm_up,
-                        )
-                    )
+                actions = self._explore(
+                    run.collector.observations,
+                    run.generator,
+                    knows_better=run.steps >= warm_up,
                 )
+                told.add(run.step(actions))
                 if run.steps >= warm_up and run.steps % updates_per_call == 0:
                     told.add(report=self.update(run.sample(updates_per_call)))
-                    act.refresh()
+                    self._mirror.refresh()
             told.end_epoch(epoch, run.steps)
             if saved is not None:
-                saved.save(run.steps, run.state())
+                state = {"run": run.state()}
+                if self._normalizer:
+                    state["normalizer"] = self._normalizer.state()
+                saved.save(run.steps, state)
         told.end()
         return run.scores
 
@@ -344,9 +383,85 @@ class SAC:
 
         Args:
             observations: of each task, `[tasks, observation_size]`.
+
+        Raises:
+            InputError: if they are of another shape.
         """
-        outputs = mirror.Mirror(self.actor)(self._rows(observations))
+        expected = self.tasks, self._sizes[0]
+        if np.shape(observations) != expected:
+            raise errors.InputError(
+                f"observations: of shape {np.shape(observations)}, expected "
+                f"[tasks, observation_size], {expected}"
+            )
+        # Whoever sets weights does not say so.
+        self._mirror.refresh()
+        outputs = self._mirror(self._rows(observations))
         return np.tanh(outputs[:, : self._sizes[1]])
+
+    def save_weights(self, path: str | os.PathLike) -> None:
+        """Writes what the agent has learned, optimizers' state left out.
+
+        Args:
+            path: a file, replaced if it exists.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        learned = checkpoint_folder.numbered(self._learned)
+        arrays = {name: v.numpy() for name, v in learned.items()}
+        if self._normalizer:
+            arrays |= _prefixed(self._normalizer.state())
+        path = pathlib.Path(path)
+        temporary = path.with_name(f".{path.name}.writing")
+        checkpoint_folder.write_arrays(temporary, arrays)
+        temporary.replace(path)
+
+    def load_weights(self, path: str | os.PathLike) -> None:
+        """Reads what `save_weights` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            InputError: if it cannot be read, or is of another agent.
+        """
+        what = f"weights {os.fspath(path)!r}"
+        with checkpoint_folder.reading(what, "expected those of save_weights"):
+            arrays = checkpoint_folder.read_arrays(pathlib.Path(path))
+        state = {
+            name.removeprefix(_STATISTICS): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith(_STATISTICS)
+        }
+        if bool(state) != bool(self._normalizer):
+            raise errors.InputError(
+                f"{what} is of an agent with normalize_observations="
+                f"{bool(state)}, expected {bool(self._normalizer)}"
+            )
+        checkpoint_folder.assign(
+            checkpoint_folder.numbered(self._learned), arrays, what
+        )
+        if self._normalizer:
+            self._normalizer.set_state(state)
+
+    def export(self, path: str | os.PathLike) -> None:
+        """Writes the policy as a SavedModel, which acts without this library.
+
+        It gives the likeliest actions, see `exporting.export_policy`.
+
+        Args:
+            path: folder to write; it must not exist yet, or be empty.
+
+        Raises:
+            InputError: if `path` holds something.
+        """
+        exporting.export_policy(
+            path,
+            self.actor,
+            lambda outputs: policies.SquashedNormal.of(outputs).mode(),
+            tasks=self.tasks,
+            normalizer=self._normalizer,
+        )
 
     def _check_environments(self, each) -> None:
         if len(each) != self.tasks:
@@ -362,28 +477,45 @@ class SAC:
                     f"actions of sizes {sizes}, the agent {self._sizes}"
                 )
 
-    def _state(self) -> list[keras.Variable]:
-        """Returns all that the compiled agent has learned."""
+    @property
+    def _learned(self) -> list[keras.Variable]:
         return [
             *_variables([self.actor, *self.critics, *self.target_critics]),
             self.log_temperatures,
             self.updates,
+        ]
+
+    @property
+    def _optimizer_variables(self) -> list[keras.Variable]:
+        return [
             *self._actor_descent.optimizer.variables,
             *self._critic_descent.optimizer.variables,
             *self._temperature_optimizer.variables,
         ]
 
-    def _explore(self, observations, act, generator, knows_better):
+    def _explore(self, observations, generator, *, knows_better):
+        """Draws actions; what is seen counts for normalization."""
+        if self._normalizer:
+            self._normalizer.add(observations)
         shape = (self.tasks, self._sizes[1])
         if not knows_better:
             return generator.uniform(-1, 1, shape).astype(np.float32)
-        mean, log_scale = np.split(act(self._rows(observations)), 2, axis=-1)
+        outputs = self._mirror(self._rows(observations))
+        mean, log_scale = np.split(outputs, 2, axis=-1)
         scale = np.exp(np.clip(log_scale, *policies.LOG_SCALES))
         noise = generator.standard_normal(shape, np.float32)
         return np.tanh(mean + scale * noise)
 
+    def _normalized(self, observations):
+        return (
+            self._normalizer(observations)
+            if self._normalizer
+            else (observations)
+        )
+
     def _rows(self, observations: np.ndarray) -> np.ndarray:
         """Returns what the actor sees of each task."""
+        observations = self._normalized(observations)
         if self.tasks == 1:
             return observations
         return np.concatenate([observations, np.eye(self.tasks)], -1)
@@ -471,10 +603,14 @@ class SAC:
     def _values(self, weights, seen, actions) -> tf.Tensor:
         """Returns what both critics say, `[tasks, batch, 2]`."""
         inputs = tf.concat([seen, actions], -1)
-        half = len(weights) // 2
         first, second = self._judges
+        of_first = len(self.critics[0].trainable_variables)
         return tf.concat(
-            [first(weights[:half], inputs), second(weights[half:], inputs)], -1
+            [
+                first(weights[:of_first], inputs),
+                second(weights[of_first:], inputs),
+            ],
+            -1,
         )
 
     def _wanted(self, transitions, noise, temperatures) -> tf.Tensor:
@@ -510,3 +646,10 @@ def _variables(networks: Sequence[keras.Model]) -> list[keras.Variable]:
 
 def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
     return list(map(tf.convert_to_tensor, _variables(networks)))
+
+
+def _prefixed(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {
+        f"{_STATISTICS}{name}": np.asarray(value)
+        for name, value in state.items()
+    }
