@@ -96,6 +96,11 @@ class _OnPolicyAgent:
         }
 
     @property
+    def optimizer(self) -> Any:
+        """The policy's, None without one: what Keras' callbacks look at."""
+        return None if self._step is None else self._step.optimizer
+
+    @property
     def variables(self) -> list[keras.Variable]:
         """All that the compiled agent has learned."""
         return [

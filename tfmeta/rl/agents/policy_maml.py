@@ -118,6 +118,11 @@ class PolicyMAML:
         }
 
     @property
+    def optimizer(self) -> Any:
+        """The policy's, None without one: what Keras' callbacks look at."""
+        return None if self._step is None else self._step.optimizer
+
+    @property
     def variables(self) -> list[keras.Variable]:
         """All that the compiled agent has learned."""
         return [
@@ -398,9 +403,9 @@ class PolicyMAML:
         *seen, outcome = batches
 
         def distributions(weights, observations):
-            return self.policy(
-                self.adapted_weights(seen, weights), observations
-            )
+            if seen:
+                weights = self.adapted_weights(seen, weights)
+            return self.policy(weights, observations)
 
         return self._compiled_step().improve(
             distributions, self.policy.variables, outcome, seed
