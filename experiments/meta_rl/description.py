@@ -6,7 +6,7 @@ from experiments.meta_rl import methods, pictures, problems, trainer
 from experiments.run import contract, settings
 
 _BUDGET = (
-    settings.integer("steps", 100, "Outer steps of each method."),
+    settings.integer("steps", 200, "Outer steps of each method."),
     settings.integer(
         "steps_per_epoch",
         10,
@@ -66,7 +66,7 @@ def describe(
     parts: Sequence[str] = (),
     splits: Sequence[str] = (),
     meta_batch_size: int | None = None,
-    steps: int = 100,
+    steps: int = 200,
     drawn: bool = False,
 ) -> contract.Experiment:
     """Describes an experiment with policies that adapt to a task.

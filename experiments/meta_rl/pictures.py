@@ -46,7 +46,9 @@ def _draw_frames(run: contract.Run, file: pathlib.Path) -> None:
         for clip in clips
     ]
     try:
-        frames = _render(run.problem.draws, [clip for _, clip in strips])
+        frames, places = _render(
+            run.problem.draws, [clip for _, clip in strips]
+        )
     except errors.InputError as error:
         print(f"No frames were drawn. {error}")
         return
@@ -54,21 +56,31 @@ def _draw_frames(run: contract.Run, file: pathlib.Path) -> None:
     figure, panels = pyplot.subplots(
         len(strips),
         _FRAMES,
-        figsize=(1.2 * _FRAMES, 1.35 * len(strips)),
+        figsize=(1 + 1.2 * _FRAMES, 1.5 * len(strips)),
         squeeze=False,
         layout="constrained",
     )
-    for row, (title, _), images in zip(panels, strips, frames, strict=True):
-        row[0].set_title(title, loc="left", fontsize="small")
-        for axes, image in zip(row, images, strict=True):
+    for row, (title, _), images, at in zip(
+        panels, strips, frames, places, strict=True
+    ):
+        row[0].set_ylabel(title.replace(", ", ",\n"), fontsize="small")
+        for axes, image, place in zip(row, images, at, strict=True):
             axes.imshow(image)
-            axes.axis("off")
+            # It is always in the middle of the picture.
+            axes.set_title(f"{place:+.1f} m", fontsize="small")
+            axes.set(xticks=[], yticks=[])
     drawing.save_small(figure, file, dpi=90)
     pyplot.close(figure)
 
 
-def _render(environment: str, clips: list[dict]) -> list[np.ndarray]:
-    """Returns the frames of each clip, `[frames, height, width, 3]`.
+def _render(
+    environment: str, clips: list[dict]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Returns pictures of clips.
+
+    Returns:
+        The frames of each clip, `[frames, height, width, 3]`, and where it was
+        then, in m along its way, `[clips, frames]`.
 
     Raises:
         InputError: if there is nothing to render through.
@@ -104,7 +116,9 @@ def _render(environment: str, clips: list[dict]) -> list[np.ndarray]:
                 f"({lines[-1] if lines else done.returncode})"
             )
         with np.load(target, allow_pickle=False) as found:
-            return [found[name] for name in found.files]
+            return [found[f"arr_{n}"] for n in range(len(clips))], found[
+                "places"
+            ]
 
 
 CURVES = contract.Picture("curves", "Returns in training", _draw_curves)

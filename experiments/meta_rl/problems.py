@@ -108,13 +108,13 @@ def _drawn(
         values,
         [make(0, _TRAIN_GOALS) for _ in range(values["meta_batch_size"])],
         {
-            "meta-train": _scored(make(0, _TRAIN_GOALS)),
-            "meta-test": _scored(make(1, _TEST_GOALS)),
+            split: [
+                # Each with an environment of its own: they play side by side.
+                Task("", make(split_seed, count), goal)
+                for goal in range(_TEST_GOALS)
+            ]
+            for split_seed, (split, count) in enumerate(
+                (("meta-train", _TRAIN_GOALS), ("meta-test", _TEST_GOALS))
+            )
         },
     )
-
-
-def _scored(of: environment.Environment) -> list[Task]:
-    return [
-        Task("", of, goal) for goal in range(min(len(of.goals), _TEST_GOALS))
-    ]

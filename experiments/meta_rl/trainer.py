@@ -113,6 +113,7 @@ def _curve(
             **{
                 name: float(np.mean([r[name] for r in reports[start:end]]))
                 for name in reports[0]
+                if name != "seconds"
             },
         }
         for start in range(0, len(reports), per_epoch)

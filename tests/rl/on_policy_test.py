@@ -185,7 +185,7 @@ class TrustRegionTest(parameterized.TestCase):
         root = rng.normal(size=(6, 6))
         matrix = tf.constant(root @ root.T + np.eye(6), tf.float32)
         target = tf.constant(rng.normal(size=6), tf.float32)
-        (found,) = trust_region.conjugate_gradients(
+        (found,), (left,) = trust_region.conjugate_gradients(
             lambda parts: [tf.linalg.matvec(matrix, parts[0])],
             [target],
             steps=12,
@@ -193,6 +193,7 @@ class TrustRegionTest(parameterized.TestCase):
         np.testing.assert_allclose(
             tf.linalg.matvec(matrix, found), target, atol=1e-3
         )
+        np.testing.assert_allclose(left, 0, atol=1e-3)
 
     @parameterized.parameters((None,), (optimizers.PCGrad,), (optimizers.MGDA,))
     def test_the_step_is_the_natural_gradients(self, surgery):
