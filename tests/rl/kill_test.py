@@ -1,4 +1,4 @@
-"""A run of SAC under 20 SIGKILLs ends as one that was let alone; minutes."""
+"""A run under 20 SIGKILLs ends as one that was let alone; minutes."""
 
 import pathlib
 import subprocess
@@ -6,22 +6,23 @@ import sys
 import time
 
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 _KILLS = 20
 
 
-class KillTest(absltest.TestCase):
+class KillTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    def start(self, name):
+    def start(self, kind, name):
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
                 "tests.rl.killed_worker",
+                kind,
                 self.folder / name,
                 self.folder / f"{name}.npz",
             ],
@@ -42,15 +43,16 @@ class KillTest(absltest.TestCase):
         process.kill()
         process.wait()
 
-    def test_it_ends_as_if_nothing_had_been(self):
-        self.assertEqual(self.start("whole").wait(), 0)
+    @parameterized.parameters("sac", "maml")
+    def test_it_ends_as_if_nothing_had_been(self, kind):
+        self.assertEqual(self.start(kind, "whole").wait(), 0)
         generator = np.random.default_rng(0)
         steps = []
         for _ in range(_KILLS):
-            self.kill(self.start("killed"), generator)
+            self.kill(self.start(kind, "killed"), generator)
             steps += [path.name for path in (self.folder / "killed").glob("s*")]
         print("killed after", *steps)
-        self.assertEqual(self.start("killed").wait(), 0)
+        self.assertEqual(self.start(kind, "killed").wait(), 0)
         with (
             np.load(self.folder / "whole.npz") as whole,
             np.load(self.folder / "killed.npz") as killed,

@@ -1,10 +1,10 @@
-"""A short run of SAC that can be stopped: two tasks, surgery, episodes."""
+"""Short runs that can be stopped: two tasks, surgery, episodes."""
 
 import keras
 import numpy as np
 
 from tfmeta import environments, optimizers
-from tfmeta.rl.agents import sac
+from tfmeta.rl.agents import policy_maml, sac
 
 
 def robots():
@@ -33,6 +33,14 @@ def agent(**given):
         *(optimizers.PCGrad(keras.optimizers.Adam(1e-3)) for _ in range(2)),
         jit_compile=False,
     )
+    return made
+
+
+def maml():
+    """Returns a compiled meta-learner."""
+    keras.utils.set_random_seed(0)
+    made = policy_maml.PolicyMAML(2, 2, hidden=(16,))
+    made.compile(jit_compile=False)
     return made
 
 

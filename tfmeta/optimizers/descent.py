@@ -60,6 +60,19 @@ class Descent:
             self.weighting is not None and self.weighting.needs_gradient_norms
         )
 
+    def prepare(
+        self, variables: Sequence[keras.Variable], num_tasks: int
+    ) -> None:
+        """Makes the optimizer's state, which a compiled step cannot.
+
+        Args:
+            variables: all that the steps change.
+            num_tasks: number of tasks.
+        """
+        if self.does_surgery:
+            self.optimizer.num_tasks = num_tasks
+        self.optimizer.build(variables)
+
     @property
     def loss_scale(self) -> tf.Tensor | None:
         """What the optimizer multiplies losses by, None if it does not."""

@@ -8,12 +8,10 @@ Losses (`tfmeta.rl.sac_losses`) and policies (`tfmeta.rl.policies`) are pure
 functions.
 """
 
-from tfmeta.rl.advantages import (
-    LinearBaseline,
-    discounted_sums,
-    generalized_advantages,
-)
+from tfmeta.rl.advantages import discounted_sums, generalized_advantages
+from tfmeta.rl.agents.policy_maml import PolicyMAML
 from tfmeta.rl.agents.sac import SAC
+from tfmeta.rl.baselines import LinearBaseline
 from tfmeta.rl.collecting import Collector, EpisodeScore, play
 from tfmeta.rl.mirror import Mirror
 from tfmeta.rl.policies import SquashedNormal
@@ -25,6 +23,7 @@ __all__ = [
     "EpisodeScore",
     "LinearBaseline",
     "Mirror",
+    "PolicyMAML",
     "Replay",
     "SquashedNormal",
     "Transitions",

@@ -1,15 +1,16 @@
-"""How much better than expected actions were, and what is expected."""
+"""How much better than expected actions were."""
 
 import numpy as np
 
-from tfmeta import errors
+from tfmeta.layers import arguments
 
 
 def generalized_advantages(
     rewards: np.ndarray,
     values: np.ndarray,
-    last_values: np.ndarray,
+    next_values: np.ndarray,
     terminated: np.ndarray,
+    ended: np.ndarray,
     *,
     discount: float,
     decay: float,
@@ -23,11 +24,13 @@ def generalized_advantages(
     discounted rewards to come less V.
 
     Args:
-        rewards: `[..., steps]`, of whole or cut-off episodes.
+        rewards: `[..., steps]`, of one or more episodes, one after the other.
         values: V(s_t), `[..., steps]`.
-        last_values: V of what was seen after the last step, `[...]`.
-        terminated: `[...]`, 1 where nothing comes after the last step, so that
-            `last_values` does not count, else 0.
+        next_values: V of what was seen after each step, `[..., steps]`.
+        terminated: 1 where nothing comes after a step, so that its next value
+            does not count, else 0, `[..., steps]`.
+        ended: 1 where the next step is of another episode, else 0, `[...,
+            steps]`. Of one that is merely cut off the next value counts.
         discount: gamma in [0, 1].
         decay: lambda in [0, 1].
 
@@ -37,86 +40,24 @@ def generalized_advantages(
     Raises:
         InputError: if `discount` or `decay` is out of range.
     """
-    for name, share in (("discount", discount), ("decay", decay)):
-        if not 0 <= share <= 1:
-            raise errors.InputError(
-                f"{name}={share}: expected a number from 0 to 1"
-            )
-    rewards, values = np.asarray(rewards, float), np.asarray(values, float)
-    last = np.asarray(last_values, float) * (1 - np.asarray(terminated))
-    after = np.concatenate([values[..., 1:], last[..., np.newaxis]], axis=-1)
+    arguments.check_shares(discount=discount, decay=decay)
+    after = np.asarray(next_values, float) * (1 - np.asarray(terminated))
     differences = rewards + discount * after - values
-    return discounted_sums(differences, discount * decay)
+    return discounted_sums(differences, ended, discount=discount * decay)
 
 
-def discounted_sums(numbers: np.ndarray, discount: float) -> np.ndarray:
-    """Returns `sum_k discount^k numbers_{t+k}` for each step t.
+def discounted_sums(
+    numbers: np.ndarray, ended: np.ndarray, *, discount: float
+) -> np.ndarray:
+    """Returns `sum_k discount^k numbers_{t+k}` for each step t of an episode.
 
     Args:
         numbers: `[..., steps]`, such as rewards.
+        ended: 1 where the next step is of another episode, `[..., steps]`.
         discount: in [0, 1].
     """
     sums = np.array(numbers, float)
+    goes_on = 1 - np.asarray(ended)
     for step in range(sums.shape[-1] - 2, -1, -1):
-        sums[..., step] += discount * sums[..., step + 1]
+        sums[..., step] += discount * goes_on[..., step] * sums[..., step + 1]
     return sums
-
-
-class LinearBaseline:
-    """Expected returns as a linear function of features of time and state.
-
-    The features of Duan et al. (2016, appendix), with o the observation clipped
-    to [-10, 10] and t the step in hundreds: `o, o^2, t, t^2, t^3, 1`. It is
-    fitted anew to each batch, by least squares with a ridge.
-
-    Args:
-        ridge: weight of the squared coefficients.
-
-    Raises:
-        InputError: if `ridge` is not positive.
-    """
-
-    def __init__(self, ridge: float = 1e-5):
-        if ridge <= 0:
-            raise errors.InputError(
-                f"ridge={ridge}: expected a positive number"
-            )
-        self._ridge = ridge
-        self._coefficients: np.ndarray | None = None
-
-    def fit(self, observations: np.ndarray, returns: np.ndarray) -> None:
-        """Fits the returns of episodes.
-
-        Args:
-            observations: `[episodes, steps, size]`.
-            returns: `[episodes, steps]`.
-        """
-        features = _features(observations).reshape(returns.size, -1)
-        self._coefficients = np.linalg.solve(
-            features.T @ features + self._ridge * np.eye(features.shape[1]),
-            features.T @ np.ravel(returns),
-        )
-
-    def __call__(self, observations: np.ndarray) -> np.ndarray:
-        """Returns what is expected, `[episodes, steps]`; zeros before a fit.
-
-        Args:
-            observations: `[episodes, steps, size]`.
-        """
-        if self._coefficients is None:
-            return np.zeros(observations.shape[:-1])
-        return _features(observations) @ self._coefficients
-
-
-def _features(observations: np.ndarray) -> np.ndarray:
-    clipped = np.clip(np.asarray(observations, float), -10, 10)
-    time = np.arange(clipped.shape[-2])[:, np.newaxis] / 100
-    times = np.concatenate([time, time**2, time**3, np.ones_like(time)], -1)
-    return np.concatenate(
-        [
-            clipped,
-            clipped**2,
-            np.broadcast_to(times, (*clipped.shape[:-1], 4)),
-        ],
-        axis=-1,
-    )

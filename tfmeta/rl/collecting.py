@@ -48,15 +48,22 @@ class Collector:
         environments: one for each task, with observations and actions of one
             size.
         seed: fixes the episodes.
+        goals: of each environment, the number of the goal of its episodes; by
+            default each episode's seed chooses.
 
     Raises:
-        InputError: if there is no environment, or their sizes differ.
+        InputError: if there is no environment, their sizes differ, or there is
+            no such goal.
     """
 
     def __init__(
-        self, environments: Sequence[environments.Environment], seed: int
+        self,
+        environments: Sequence[environments.Environment],
+        seed: int,
+        goals: Sequence[int] | None = None,
     ):
         check_alike(environments)
+        self._goals = [None] * len(environments) if goals is None else goals
         self._recorders = [
             episode_recorder.EpisodeRecorder(each) for each in environments
         ]
@@ -71,6 +78,11 @@ class Collector:
         self.observations = np.stack(
             [self._reset(task) for task in range(len(environments))]
         )
+
+    @property
+    def times(self) -> np.ndarray:
+        """The number of the next step in each episode, from 0, `[tasks]`."""
+        return np.array([score.steps for score in self._scores])
 
     def step(
         self, actions: np.ndarray
@@ -187,7 +199,9 @@ class Collector:
 
     def _reset(self, task: int) -> np.ndarray:
         seed = int(self._generators[task].integers(2**31))
-        observation, _ = self._recorders[task].reset(seed=seed)
+        observation, _ = self._recorders[task].reset(
+            seed=seed, goal=self._goals[task]
+        )
         return np.asarray(observation, np.float32)
 
 

@@ -3,7 +3,7 @@
 A call of a compiled function costs 30 times what a small network does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -47,20 +47,35 @@ class Mirror:
 
     def refresh(self) -> None:
         """Takes the weights that the network has now."""
-        self._weights = [
-            (
-                layer.kernel.numpy(),
-                layer.bias.numpy() if layer.use_bias else 0,
-                _ACTIVATIONS[layer.activation],
-            )
-            for layer in self._layers
-        ]
+        self.take(
+            [
+                weight.numpy()
+                for layer in self._layers
+                for weight in layer.weights
+            ]
+        )
 
-    def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Returns the network's outputs, `[batch, outputs]`.
+    def take(self, weights: Sequence[np.ndarray]) -> None:
+        """Takes other weights than the network's.
 
         Args:
-            inputs: `[batch, inputs]`.
+            weights: kernel and bias of each layer, each as it is or with a
+                leading axis of tasks, which inputs have then, too.
+        """
+        rest = iter(weights)
+        self._weights = []
+        for layer in self._layers:
+            kernel = next(rest)
+            bias = next(rest) if layer.use_bias else np.zeros((), np.float32)
+            if bias.ndim == 2:
+                bias = bias[:, np.newaxis]
+            self._weights.append((kernel, bias, _ACTIVATIONS[layer.activation]))
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns the network's outputs, `[..., batch, outputs]`.
+
+        Args:
+            inputs: `[..., batch, inputs]`.
         """
         values = np.asarray(inputs, np.float32)
         for kernel, bias, activation in self._weights:
