@@ -276,6 +276,96 @@ def _small(tasks=1, **given):
     return agent
 
 
+class _Spoiled(_Reach):
+    """The third step gives what it is made with."""
+
+    def __init__(self, observation, reward):
+        super().__init__(0.5, "spoiled")
+        self._given = np.array([observation]), reward, False, False, {}
+        self._steps = 0
+
+    def step(self, action):
+        self._steps += 1
+        if self._steps < 3:
+            return np.zeros(1), 0.0, False, False, {}
+        return self._given
+
+
+def _dense(inputs, outputs, activation="tanh", **given):
+    layer = keras.layers.Dense(4, activation=activation, **given)
+    return keras.Sequential(
+        [keras.Input((inputs,)), layer, keras.layers.Dense(outputs)]
+    )
+
+
+class NetworksTest(parameterized.TestCase):
+    def test_networks_of_a_user(self):
+        actor, critics = _dense(1, 2), [_dense(2, 1), _dense(2, 1, "elu")]
+        agent = _small(actor=actor, critics=critics)
+        self.assertIs(agent.actor, actor)
+        for target, critic in zip(agent.target_critics, critics, strict=True):
+            for ours, theirs in zip(
+                target.get_weights(), critic.get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(ours, theirs)
+        before = [network.get_weights() for network in (actor, *critics)]
+        agent.fit([_Reach(0.5)], steps=10, batch_size=8, warm_up=8, verbose=0)
+        self.assertEqual(int(agent.updates), 3)
+        for network, old in zip((actor, *critics), before, strict=True):
+            # The hidden bias, for what is seen is always 0.
+            self.assertTrue((network.get_weights()[1] != old[1]).any())
+
+    def test_the_actor_acts_by_its_weights_whoever_set_them(self):
+        agent = _small()
+        agent.act(np.ones((1, 1)))
+        agent.actor.set_weights([w + 1 for w in agent.actor.get_weights()])
+        expected = np.tanh(agent.actor(np.ones((1, 1)))[:, :1])
+        np.testing.assert_allclose(
+            agent.act(np.ones((1, 1))), expected, rtol=1e-5
+        )
+
+    @parameterized.named_parameters(
+        (
+            "outputs",
+            lambda: {"actor": _dense(1, 3)},
+            r"actor: .* takes \(None, 1\) to \(None, 3\), expected .*None, 2",
+        ),
+        (
+            "inputs",
+            lambda: {"critics": [_dense(1, 1), _dense(2, 1)]},
+            r"critics: .*\(None, 1\) to \(None, 1\), expected \(None, 2",
+        ),
+        (
+            "one_critic",
+            lambda: {"critics": [_dense(2, 1)] * 2},
+            "critics: expected two networks, got 1",
+        ),
+        (
+            "layers",
+            lambda: {
+                "actor": keras.Sequential(
+                    [keras.Input((1,)), keras.layers.LayerNormalization()]
+                )
+            },
+            "a LayerNormalization: expected a chain of Dense",
+        ),
+        ("activation", lambda: {"actor": _dense(1, 2, "gelu")}, "'gelu' of"),
+        (
+            "frozen",
+            lambda: {"actor": _dense(1, 2, trainable=False)},
+            "actor: .* has layers that are not trainable",
+        ),
+        (
+            "no_network",
+            lambda: {"actor": keras.layers.Dense(2)},
+            "actor: expected a built Keras model",
+        ),
+    )
+    def test_other_networks(self, given, message):
+        with self.assertRaisesRegex(errors.InputError, message):
+            sac.SAC(1, 1, **given())
+
+
 class FitTest(parameterized.TestCase):
     def test_one_network_learns_several_tasks(self):
         goals = (0.6, -0.6)
@@ -286,6 +376,7 @@ class FitTest(parameterized.TestCase):
             batch_size=32,
             warm_up=64,
             updates_per_call=4,
+            verbose=0,
         )
         self.assertLen(episodes, 800)
         np.testing.assert_allclose(
@@ -301,7 +392,12 @@ class FitTest(parameterized.TestCase):
         def run(seed):
             agent = _small()
             agent.fit(
-                [_Reach(0.5)], steps=40, batch_size=8, warm_up=10, seed=seed
+                [_Reach(0.5)],
+                steps=40,
+                batch_size=8,
+                warm_up=10,
+                seed=seed,
+                verbose=0,
             )
             return _values(agent)
 
@@ -322,6 +418,52 @@ class FitTest(parameterized.TestCase):
             "warm_up",
             lambda: _small().fit([_Reach(0.5)], steps=10, warm_up=3),
             "warm_up=3: expected batch_size=256 or more",
+        ),
+        (
+            "capacity",
+            lambda: _small().fit(
+                [_Reach(0.5)], steps=10, batch_size=8, warm_up=8, capacity=7
+            ),
+            "capacity=7: expected batch_size=8 or more",
+        ),
+        (
+            "not_compiled_fit",
+            lambda: sac.SAC(1, 1).fit([_Reach(0.5)], steps=10),
+            "fit: call compile first",
+        ),
+        (
+            "observation_size",
+            lambda: sac.SAC(2, 1).fit([_Reach(0.5)], steps=10),
+            r"reach has observations and actions of sizes \(1, 1\), the agent",
+        ),
+        (
+            "observation_shape",
+            lambda: sac.SAC(2, 1).act(np.zeros((1, 3))),
+            r"observations: of shape \(1, 3\), expected .*\(1, 2\)",
+        ),
+        (
+            "nan_observation",
+            lambda: _small().fit(
+                [_Spoiled(np.nan, 0.0)], steps=10, batch_size=8, warm_up=8
+            ),
+            "environment: spoiled gave observation with NaN or infinity at",
+        ),
+        (
+            "nan_reward",
+            lambda: _small().fit(
+                [_Spoiled(0.0, np.inf)], steps=10, batch_size=8, warm_up=8
+            ),
+            "environment: spoiled gave reward with NaN or infinity at step 3",
+        ),
+        (
+            "epoch",
+            lambda: _small().fit([_Reach(0.5)], steps=10, steps_per_epoch=0),
+            "steps_per_epoch=0: expected a positive integer",
+        ),
+        (
+            "infinite_scale",
+            lambda: sac.SAC(1, 1, reward_scale=np.inf),
+            "reward_scale=inf: expected a positive number",
         ),
         (
             "not_compiled",
