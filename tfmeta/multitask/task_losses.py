@@ -1,7 +1,6 @@
 """The losses of the tasks of a model with several outputs."""
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -48,9 +47,6 @@ class TaskLosses:
             for name, value in by_output.items()
             if value is not None
         }
-        self._losses_of_examples = {
-            name: _unreduced(loss) for name, loss in self._losses.items()
-        }
         self.names = list(self._losses)
         if not self.names:
             raise errors.InputError(
@@ -78,7 +74,7 @@ class TaskLosses:
             InputError: if `y` or `sample_weight` do not fit the outputs, or a
                 loss is not a scalar.
         """
-        losses = self._compute(self._losses, y, predictions, sample_weight)
+        losses = self._compute(_reduced, y, predictions, sample_weight)
         for name, value in losses.items():
             if value.shape.rank != 0:
                 raise errors.InputError(
@@ -105,9 +101,7 @@ class TaskLosses:
         Raises:
             InputError: if `y` or `sample_weight` do not fit the outputs.
         """
-        losses = self._compute(
-            self._losses_of_examples, y, predictions, sample_weight
-        )
+        losses = self._compute(_unreduced, y, predictions, sample_weight)
         return {
             name: tf.reduce_mean(value, axis=list(range(1, value.shape.rank)))
             for name, value in losses.items()
@@ -154,7 +148,7 @@ class TaskLosses:
 
     def _compute(
         self,
-        losses: Mapping[str, keras.losses.Loss],
+        call: Callable[..., Any],
         y,
         predictions,
         sample_weight,
@@ -169,10 +163,12 @@ class TaskLosses:
             sample_weights = dict.fromkeys(self._keys, sample_weight)
         return {
             name: tf.cast(
-                loss(targets[name], predictions[name], sample_weights[name]),
+                call(
+                    loss, targets[name], predictions[name], sample_weights[name]
+                ),
                 keras.config.floatx(),
             )
-            for name, loss in losses.items()
+            for name, loss in self._losses.items()
         }
 
     def _by_output(self, argument: str, values, needed=()) -> dict[str, Any]:
@@ -269,7 +265,16 @@ def _resolve(name: str, loss) -> keras.losses.Loss:
     return _FunctionLoss(resolved)
 
 
-def _unreduced(loss: keras.losses.Loss) -> keras.losses.Loss:
-    unreduced = copy.copy(loss)
-    unreduced.reduction = "none"
-    return unreduced
+def _reduced(loss: keras.losses.Loss, *arguments) -> tf.Tensor:
+    return loss(*arguments)
+
+
+def _unreduced(loss: keras.losses.Loss, *arguments) -> tf.Tensor:
+    # There may be no other way to a copy of it than its configuration, which
+    # need not be one that Keras can read.
+    reduction = loss.reduction
+    loss.reduction = "none"
+    try:
+        return loss(*arguments)
+    finally:
+        loss.reduction = reduction
