@@ -400,6 +400,21 @@ class AgentsTest(parameterized.TestCase):
             _act(agent, 1.0, 1.0), [0.5, -0.5], atol=0.15
         )
 
+    def test_an_exported_policy_acts_as_the_agent(self):
+        agent = on_policy.PPO(2, 2, tasks=2, hidden=(4,))
+        folder = f"{self.create_tempdir().full_path}/policy"
+        agent.export(folder)
+        act = tf.saved_model.load(folder).signatures["serving_default"]
+        seen = 9 * np.random.default_rng(0).normal(size=(2, 2))
+        np.testing.assert_allclose(
+            act(observation=tf.constant(seen, tf.float32), task=tf.range(2))[
+                "action"
+            ],
+            agent.act(seen),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
     @parameterized.parameters(on_policy.PPO, on_policy.TRPO)
     def test_calls_go_on_where_the_last_stopped(self, kind):
         def train(*iterations):

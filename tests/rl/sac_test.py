@@ -281,7 +281,7 @@ class _Spoiled(_Reach):
 
     def __init__(self, observation, reward):
         super().__init__(0.5, "spoiled")
-        self._given = np.array([observation]), reward, False, False, {}
+        self._given: tuple = np.array([observation]), reward, False, False, {}
         self._steps = 0
 
     def step(self, action):

@@ -9,6 +9,7 @@ from absl.testing import absltest, parameterized
 
 from experiments.meta_rl import experiments, problems
 from tests.experiments import commands
+from tfmeta import rl
 from tfmeta.rl import run_checkpoints
 
 _TINY = (
@@ -24,7 +25,21 @@ class _KilledError(Exception):
     pass
 
 
-class PointRobotTest(commands.CommandTestCase):
+class _WithoutXlaTestCase(commands.CommandTestCase):
+    def setUp(self):
+        super().setUp()
+        # Whose compilation takes its time.
+        compile_agent = rl.PolicyMAML.compile
+        self.enter_context(
+            mock.patch.object(
+                rl.PolicyMAML,
+                "compile",
+                lambda self, step: compile_agent(self, step, jit_compile=False),
+            )
+        )
+
+
+class PointRobotTest(_WithoutXlaTestCase):
     experiment = experiments.POINT
     small = (*_TINY, "--meta_batch_size=2")
 
@@ -85,7 +100,7 @@ class PointRobotTest(commands.CommandTestCase):
         self.assert_mistake(message, *argv)
 
 
-class DirectionTest(commands.CommandTestCase):
+class DirectionTest(_WithoutXlaTestCase):
     experiment = experiments.DIRECTION
     small = _TINY
 
