@@ -88,6 +88,7 @@ def describe(
         drawn: whether there are pictures of episodes.
     """
     split = (splits or ("meta-train",))[-1]
+    of_split = (split,) if splits else ()
     of_parts = [
         contract.Column(f"{part}, {when}", f"{metric}/{part}", show=show)
         for part in parts
@@ -98,9 +99,9 @@ def describe(
         )
     ]
     means = [
-        contract.Column("before", "return_before_adaptation", (split,)),
-        contract.Column("after", "return", (split,), is_result=True),
-        contract.Column("gain", "gain", (split,)),
+        contract.Column("before", "return_before_adaptation", of_split),
+        contract.Column("after", "return", of_split, is_result=True),
+        contract.Column("gain", "gain", of_split),
     ]
     size = (
         []
