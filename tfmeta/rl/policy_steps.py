@@ -54,14 +54,3 @@ class PolicyStep(Protocol):
         Returns:
             Scalars that say what was done, such as `"divergence"`.
         """
-
-
-def state_of(step: PolicyStep | None) -> list[keras.Variable]:
-    """Returns the variables of a step's optimizer.
-
-    Args:
-        step: a prepared step, or None.
-    """
-    if step is None or step.optimizer is None:
-        return []
-    return list(step.optimizer.variables)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -24,9 +23,10 @@ from tfmeta.rl import (
 )
 from tfmeta.rl import iterations as iterations_lib
 from tfmeta.rl import minibatches as passes_lib
+from tfmeta.rl.agents import policy_agent
 
 
-class _OnPolicyAgent:
+class _OnPolicyAgent(policy_agent.PolicyAgent):
     """What PPO and TRPO have in common: all but how the policy is improved.
 
     In each iteration the policy takes steps in each task's environment, from
@@ -74,42 +74,29 @@ class _OnPolicyAgent:
         arguments.check_shares(discount=discount, decay=decay)
         self.tasks = tasks
         self._inputs = observation_size + task_inputs.size(tasks)
-        self.policy = policies.NormalPolicy(
-            self._inputs,
-            action_size,
-            hidden=hidden,
-            scale=scale,
-            scale_bounds=scale_bounds,
+        super().__init__(
+            policies.NormalPolicy(
+                self._inputs,
+                action_size,
+                hidden=hidden,
+                scale=scale,
+                scale_bounds=scale_bounds,
+            ),
+            tasks=tasks,
+            discount=discount,
+            decay=decay,
         )
-        self.iterations = keras.Variable(
-            0, dtype="int64", trainable=False, name="iterations"
-        )
-        self.stop_training = False
         self._sizes = observation_size, action_size
         self._hidden = hidden
         self._discount, self._decay = discount, decay
-        self._step: policy_steps.PolicyStep | None = None
-        self._settings: dict[str, Any] = {
-            "agent": type(self).__name__,
-            "tasks": tasks,
-            "discount": discount,
-            "decay": decay,
-        }
 
     @property
-    def optimizer(self) -> Any:
-        """The policy's, None without one: what Keras' callbacks look at."""
-        return None if self._step is None else self._step.optimizer
-
-    @property
-    def variables(self) -> list[keras.Variable]:
+    def variables(self) -> Sequence[keras.Variable]:
         """All that the compiled agent has learned."""
         return [
-            *self.policy.variables,
+            *super().variables,
             *self.baseline.network.variables,
             *self.baseline.optimizer.variables,
-            *policy_steps.state_of(self._step),
-            self.iterations,
         ]
 
     def _compile(
@@ -119,8 +106,7 @@ class _OnPolicyAgent:
         passes: passes_lib.Passes,
         jit_compile: bool,
     ) -> None:
-        self._step = step
-        self._settings["step"] = step.settings
+        self._improve_by(step)
         step.prepare(self.policy.variables, self.tasks)
         self.baseline = baselines.NetworkBaseline(
             self._inputs,
@@ -176,10 +162,7 @@ class _OnPolicyAgent:
                 what is not finite, or `checkpoints` holds another run.
             OSError: if a checkpoint cannot be written.
         """
-        if self._step is None:
-            raise errors.InputError(
-                f"{type(self).__name__}: call compile first"
-            )
+        self._compiled_step()
         if len(environments) != self.tasks:
             raise errors.InputError(
                 f"environments: expected {self.tasks}, one for each task, got "

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
 from tfmeta.environments import arguments as environment_arguments
 from tfmeta.environments import environment
 from tfmeta.functional import inner_loop
@@ -24,9 +23,10 @@ from tfmeta.rl import (
     trust_region,
 )
 from tfmeta.rl import iterations as iterations_lib
+from tfmeta.rl.agents import policy_agent
 
 
-class PolicyMAML:
+class PolicyMAML(policy_agent.PolicyAgent):
     """MAML in reinforcement learning (Finn et al. 2017, algorithm 3).
 
     In each iteration and for each task of a meta-batch:
@@ -94,42 +94,22 @@ class PolicyMAML:
         environment_arguments.check_choice(
             "inner_loss", inner_loss, policy_losses.INNER_LOSSES
         )
-        self.policy = policies.NormalPolicy(
-            observation_size, action_size, hidden=hidden, scale=scale
+        super().__init__(
+            policies.NormalPolicy(
+                observation_size, action_size, hidden=hidden, scale=scale
+            ),
+            inner_learning_rate=inner_learning_rate,
+            inner_steps=inner_steps,
+            inner_loss=inner_loss,
+            first_order=first_order,
+            discount=discount,
+            decay=decay,
         )
-        self.iterations = keras.Variable(
-            0, dtype="int64", trainable=False, name="iterations"
-        )
-        self.stop_training = False
         self._rate = inner_learning_rate
         self._inner_steps = inner_steps
         self._inner_loss = policy_losses.INNER_LOSSES[inner_loss]
         self._first_order = first_order
         self._discount, self._decay = discount, decay
-        self._step: policy_steps.PolicyStep | None = None
-        self._settings: dict[str, Any] = {
-            "agent": type(self).__name__,
-            "inner_learning_rate": inner_learning_rate,
-            "inner_steps": inner_steps,
-            "inner_loss": inner_loss,
-            "first_order": first_order,
-            "discount": discount,
-            "decay": decay,
-        }
-
-    @property
-    def optimizer(self) -> Any:
-        """The policy's, None without one: what Keras' callbacks look at."""
-        return None if self._step is None else self._step.optimizer
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """All that the compiled agent has learned."""
-        return [
-            *self.policy.variables,
-            *policy_steps.state_of(self._step),
-            self.iterations,
-        ]
 
     def compile(
         self,
@@ -143,8 +123,7 @@ class PolicyMAML:
             step: `TrustRegion` by default, or `ClippedSurrogate`.
             jit_compile: whether XLA compiles inner and outer steps.
         """
-        self._step = trust_region.TrustRegion() if step is None else step
-        self._settings["step"] = self._step.settings
+        self._improve_by(trust_region.TrustRegion() if step is None else step)
         self._prepared_for: int | None = None
         self._adapt, self._improve = (
             tf.function(function, autograph=False, jit_compile=jit_compile)
@@ -340,11 +319,6 @@ class PolicyMAML:
             steps=len(batches),
             first_order=self._first_order,
         )
-
-    def _compiled_step(self) -> policy_steps.PolicyStep:
-        if self._step is None:
-            raise errors.InputError("PolicyMAML: call compile first")
-        return self._step
 
     def _play(
         self, environments, goals, episodes, steps, generator
