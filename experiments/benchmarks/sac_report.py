@@ -46,10 +46,11 @@ def check_goals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     }
     checks = []
     for workload, slower, faster, goal in sac_workloads.GOALS:
-        both = times.get((workload, slower)), times.get((workload, faster))
-        if both[0] is None or both[1] is None:
+        of_slower = times.get((workload, slower))
+        of_faster = times.get((workload, faster))
+        if of_slower is None or of_faster is None:
             continue
-        ratio = float(np.median(np.divide(*both)))
+        ratio = float(np.median(np.divide(of_slower, of_faster)))
         checks.append(
             {
                 "workload": workload,

@@ -35,7 +35,7 @@ class CommandTest(parameterized.TestCase):
         stdout = self._run(
             workloads=["HalfCheetah-v5", "act"],
             contenders=["tfmeta", "compiled"],
-            rounds=2,
+            rounds=1,
             steps_per_round=1,
             out=str(out),
         )
