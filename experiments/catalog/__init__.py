@@ -3,6 +3,7 @@
 from experiments.few_shot import experiment as few_shot
 from experiments.few_shot import study
 from experiments.landscape import experiment as landscape
+from experiments.meta_rl import experiments as meta_rl
 from experiments.multitask import experiment as multitask
 from experiments.poses import experiment as poses
 from experiments.run import contract
@@ -22,6 +23,18 @@ PARTS = (
             study.STUDY,
             sinusoids.EXPERIMENT,
             poses.EXPERIMENT,
+        ),
+    ),
+    contract.Part(
+        "adapt",
+        "One gradient step that runs both ways",
+        "In reinforcement learning a task is an environment, or a goal in it, "
+        "and data come from acting. MAML learns a policy from which one step "
+        "of the policy gradient leads to a policy for the task.",
+        (
+            meta_rl.DIRECTION,
+            meta_rl.VELOCITY,
+            meta_rl.POINT,
         ),
     ),
     contract.Part(

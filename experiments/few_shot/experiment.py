@@ -55,6 +55,9 @@ _CONTROL_NOTE = """\
 The control is the network of MR-MAML(W) at its settings, without noise and KL:
 what it scores above MAML is owed to the unadapted encoder and the inner rate,
 and only the rest to the regularization."""
+_MODE_NOTE = """\
+LLAMA's NLL and ECE are of predictions with the mode of its posterior: nothing
+was averaged over draws (--test_draws=0)."""
 
 _PROBLEM = (
     data.dataset(sources.IMAGE_CLASSES, "glyphs"),
@@ -113,6 +116,13 @@ _OWN_HYPERPARAMETERS = (
         None,
         "Weight of LLAMA's log-determinant; by default the method's.",
         zero=True,
+    ),
+    settings.integer(
+        "test_draws",
+        None,
+        "Draws of LLAMA's posterior over which predictions are averaged when "
+        "it is scored; by default 0, which takes the mode.",
+        least=0,
     ),
 )
 
@@ -175,7 +185,17 @@ def _notes(results: Sequence[rows.Row]) -> list[str]:
     notes = [_NOTE]
     if {"control", "mr_maml_w"} <= {row["method"] for row in results}:
         notes.append(_CONTROL_NOTE)
-    return notes
+    return notes + _page_notes(results)
+
+
+def _page_notes(results: Sequence[rows.Row]) -> list[str]:
+    # Rows from before it was a setting are without draws.
+    if any(
+        row["method"] == "llama" and not row["settings"].get("test_draws")
+        for row in results
+    ):
+        return [_MODE_NOTE]
+    return []
 
 
 def _folder(values: contract.Values) -> str:
@@ -233,6 +253,7 @@ EXPERIMENT = contract.Experiment(
     published=_PUBLISHED,
     chance=lambda problem: 1 / problem["ways"],
     notes=_notes,
+    page_notes=_page_notes,
     further=(learner_tables.BOUNDS,),
     shown_settings=(
         "inner_learning_rate",

@@ -143,6 +143,7 @@ def _llama(settings, problem, seed):
             learners.LLAMA,
             prior_precision=settings["prior_precision"],
             curvature_weight=settings["curvature_weight"],
+            test_draws=settings["test_draws"],
         ),
     )
 
@@ -238,7 +239,12 @@ METHODS = {
     "llama": contract.Method(
         "LLAMA",
         _llama,
-        _REGULARIZED | {"prior_precision": 1.0, "curvature_weight": 1e-4},
+        _REGULARIZED
+        | {
+            "prior_precision": 1.0,
+            "curvature_weight": 1e-4,
+            "test_draws": 0,
+        },
     ),
     "versa": contract.Method(
         "VERSA",

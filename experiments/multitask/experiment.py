@@ -15,6 +15,7 @@ from experiments.run import (
 )
 from experiments.run import data as loading
 from tfmeta import errors
+from tfmeta.layers.sharing import routers
 from tfmeta.tasks import sources
 from tfmeta.tasks.images import task_splits
 
@@ -89,6 +90,13 @@ _HYPERPARAMETERS = (
         "router_learning_rate",
         None,
         "Rate of routing networks' policies; 1.",
+    ),
+    settings.choice(
+        "router_decides_for",
+        None,
+        routers.DECIDES_FOR,
+        "What one decision of routing networks is for, in training: each "
+        "example, or all examples of a task in a batch; task.",
     ),
     settings.integer("filters", None, "Channels of each convolution; 160."),
     settings.integers(
@@ -204,6 +212,7 @@ EXPERIMENT = contract.Experiment(
         contract.Column(
             "router's rate", "router_learning_rate", show="setting"
         ),
+        contract.Column("decides for", "router_decides_for", show="setting"),
         contract.Column("steps", "steps", show="setting"),
         contract.Column("validation", "accuracy", ("validation",)),
         contract.Column("test", "accuracy", _TEST, is_result=True),

@@ -15,7 +15,7 @@ _DEFAULTS = {
     "units": (320, 320),
 }
 # At 0.05 a run of 1000 steps on CIFAR-100 stays at chance.
-_ROUTING = {"router_learning_rate": 1.0}
+_ROUTING = {"router_learning_rate": 1.0, "router_decides_for": "task"}
 
 _Weighting = multitask.weightings.Weighting
 
@@ -39,6 +39,7 @@ def _build(
             depth=len(settings["units"]) + 1,
             blocks=len(splits.task_names),
             learning_rate=settings["router_learning_rate"],
+            decides_for=settings["router_decides_for"],
             seed=seed,
             name="router",
         )

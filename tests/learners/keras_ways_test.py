@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta import errors, layers, learners, networks
+from tfmeta import errors, layers, learners, multitask, networks
 
 _WAYS = 3
 _RNG = np.random.default_rng(0)
@@ -136,6 +136,112 @@ class LearnerTest(parameterized.TestCase):
             learner.fit(_X, verbose=0)
 
 
+def _routed_networks(decides_for):
+    router = layers.Router(
+        ("a", "b"), 1, 2, decides_for=decides_for, seed=0, name="router"
+    )
+    return networks.routing_networks(
+        networks.mlp(5, 4, hidden=[]), router, [_WAYS]
+    )
+
+
+def _routed_network(decides_for):
+    return _routed_networks(decides_for)["a"]
+
+
+def _shared_trunk():
+    inputs = keras.Input((5,))
+    hidden = keras.layers.Dense(4)(inputs)
+    return inputs, {
+        task: keras.layers.Dense(_WAYS, name=f"{task}_head")(hidden)
+        for task in ("a", "b")
+    }
+
+
+def _routed_graph(decides_for):
+    joint = networks.join_tasks(_routed_networks(decides_for))
+    return joint.input, joint.output
+
+
+_GRAPHS: dict[str, Any] = {
+    "shared_input": (_shared_trunk, _X[:, 0]),
+    **{
+        f"own_inputs_routed_by_{decides_for}": (
+            functools.partial(_routed_graph, decides_for),
+            {"a": _X[:, 0], "b": _X[:, 1]},
+        )
+        for decides_for in ("task", "example")
+    },
+}
+_TARGETS = {"a": _Y[:, 0], "b": _Y[:, 1]}
+
+
+class MultiTaskModelTest(parameterized.TestCase):
+    @parameterized.parameters(*_GRAPHS)
+    def test_every_way_in(self, name):
+        make, x = _GRAPHS[name]
+        model = multitask.MultiTaskModel(*make())
+        model.compile(
+            keras.optimizers.SGD(0.0),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics={task: ["accuracy"] for task in _TARGETS},
+            run_eagerly=True,
+            jit_compile=False,
+        )
+        expected = model(x)
+        for way, predicted in {
+            "arrays": model.predict(x, batch_size=2, verbose=0),
+            "data_set": model.predict(_dataset((x,)), verbose=0),
+            "data_set_with_targets": model.predict(
+                _dataset((x, _TARGETS)), verbose=0
+            ),
+            "batch": model.predict_on_batch(x),
+        }.items():
+            self.assertEqual(set(predicted), set(_TARGETS), way)
+            for task in _TARGETS:
+                np.testing.assert_allclose(
+                    predicted[task], expected[task], rtol=1e-4, err_msg=way
+                )
+
+        def halves():
+            for start in (0, 2):
+                yield tf.nest.map_structure(
+                    lambda part, start=start: part[start : start + 2],
+                    (x, _TARGETS),
+                )
+
+        ways = {
+            "arrays": lambda do: do(x, _TARGETS, batch_size=2),
+            "data_set": lambda do: do(_dataset((x, _TARGETS))),
+            "generator": lambda do: do(halves()),
+        }
+        scores = {
+            way: call(functools.partial(model.evaluate, verbose=0))
+            for way, call in ways.items()
+        }
+        for way, score in scores.items():
+            np.testing.assert_allclose(
+                score, scores["arrays"], rtol=1e-4, err_msg=way
+            )
+        for way, call in ways.items():
+            history = call(
+                functools.partial(model.fit, verbose=0, shuffle=False)
+            )
+            self.assertTrue(np.isfinite(history.history["loss"]).all(), way)
+        self.assertTrue(np.isfinite(model.train_on_batch(x, _TARGETS)).all())
+        self.assertTrue(np.isfinite(model.test_on_batch(x, _TARGETS)).all())
+        model.summary(print_fn=lambda *_, **__: None)
+        for copy in (
+            multitask.MultiTaskModel.from_config(model.get_config()),
+            keras.models.clone_model(model),
+        ):
+            self.assertIsInstance(copy, multitask.MultiTaskModel)
+            copy.set_weights(model.get_weights())
+            tf.nest.map_structure(
+                np.testing.assert_array_equal, copy(x), model(x)
+            )
+
+
 _IMAGES = (5, 4, 2)
 _LAYERS: dict[str, tuple[Any, Any]] = {
     "DenseReparameterization": (
@@ -168,6 +274,14 @@ _LAYERS: dict[str, tuple[Any, Any]] = {
     "LayerMixture": (layers.LayerMixture, [(4,), (4,)]),
     "TaskAttention": (layers.TaskAttention, [_IMAGES, _IMAGES]),
     "RelatedDense": (lambda: layers.RelatedDense(["a", "b"], 3), [(4,)]),
+    # They come together, and a model is a layer.
+    **{
+        f"Router_and_RoutedDense_{decides_for}": (
+            functools.partial(_routed_network, decides_for),
+            [(5,)],
+        )
+        for decides_for in ("task", "example")
+    },
     "Bidirectional": (
         lambda: keras.layers.Bidirectional(
             keras.layers.RNN(

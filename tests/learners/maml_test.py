@@ -57,6 +57,11 @@ class _Loop(keras.layers.Layer):
         )[1]
 
 
+class _UnknownToXLA(keras.layers.Layer):
+    def call(self, inputs):
+        return tf.math.special.dawsn(inputs)
+
+
 class MappingTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("dense", None), ("convolutions", (8, 8, 1))
@@ -129,6 +134,42 @@ class MappingTest(parameterized.TestCase):
             else:
                 losses += learner.fit(dataset, verbose=0).history["loss"]
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+    def test_the_default_finds_out_what_xla_cannot_compile(self):
+        def compiled(**arguments):
+            keras.utils.set_random_seed(0)
+            learner = learners.MAML(_with_layer(_UnknownToXLA(name="dawson")))
+            learner.compile(
+                "sgd",
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                **arguments,
+            )
+            return learner
+
+        learner = compiled()
+        self.assertTrue(learner.jit_compile)
+        with self.assertLogs("absl", "WARNING") as logs:
+            history = learner.fit(_dataset(), verbose=0).history
+        (line,) = logs.output
+        self.assertRegex(line, r"XLA cannot compile .*with dawson \(Dawsn\)")
+        self.assertEqual(learner._resolved_mapping, "vectorize")
+        expected = compiled(jit_compile=False).fit(_dataset(), verbose=0)
+        np.testing.assert_allclose(
+            history["loss"], expected.history["loss"], rtol=1e-5
+        )
+
+    @parameterized.parameters("fit", "predict")
+    def test_xla_that_was_asked_for_says_what_it_cannot_compile(self, call):
+        learner = learners.MAML(_with_layer(_UnknownToXLA()), mapping="map")
+        learner.compile(
+            "sgd",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=True,
+        )
+        with self.assertRaisesRegex(
+            errors.InputError, "jit_compile: XLA cannot compile Dawsn"
+        ):
+            getattr(learner, call)(_dataset(), verbose=0)
 
     def test_recurrent_layers_are_known(self):
         def network(unroll):
@@ -493,7 +534,7 @@ class BadInputTest(parameterized.TestCase):
             learner.fit(dataset, verbose=0, shuffle=False)
         for value, start in zip(_weights(learner), before, strict=True):
             np.testing.assert_array_equal(value, start)
-        if part == "support_y" and jit_compile is None:
+        if part == "support_y":
             with self.assertRaisesRegex(errors.InputError, message):
                 learner.predict(dataset, verbose=0)
 

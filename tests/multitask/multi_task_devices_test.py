@@ -6,6 +6,7 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from tests.multitask import cases
+from tfmeta import errors
 from tfmeta.optimizers import pcgrad
 
 
@@ -57,6 +58,20 @@ class ReplicasTest(parameterized.TestCase):
             one, two = (model.last_curvature.numpy() for model in models)
             self.assertGreater(one[0], 0)
             np.testing.assert_allclose(one, two, rtol=1e-3)
+
+    @parameterized.parameters(1, 2)
+    def test_labels_out_of_range_under_xla(self, steps_per_execution):
+        x, y = cases.data()
+        y["kind"][3] = 7
+        with self.strategies[0].scope():
+            model = cases.compiled(
+                jit_compile=True, steps_per_execution=steps_per_execution
+            )
+        before = model.get_weights()
+        with self.assertRaisesRegex(errors.InputError, r"y/kind: label 7 at"):
+            model.fit(x, y, verbose=0, shuffle=False)
+        for value, start in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(value, start)
 
 
 class CompilerTest(absltest.TestCase):

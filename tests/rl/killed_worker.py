@@ -34,7 +34,7 @@ def main() -> None:
             save_every=3,
         )
         values = agent.variables
-        numbers = [list(report.values()) for report in reports]
+        numbers = [[r["return_before"], r["return_after"]] for r in reports]
     else:
         agent = resumed_runs.agent()
         numbers = resumed_runs.fit(

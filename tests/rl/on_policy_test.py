@@ -185,7 +185,7 @@ class TrustRegionTest(parameterized.TestCase):
         root = rng.normal(size=(6, 6))
         matrix = tf.constant(root @ root.T + np.eye(6), tf.float32)
         target = tf.constant(rng.normal(size=6), tf.float32)
-        (found,) = trust_region.conjugate_gradients(
+        (found,), (left,) = trust_region.conjugate_gradients(
             lambda parts: [tf.linalg.matvec(matrix, parts[0])],
             [target],
             steps=12,
@@ -193,6 +193,7 @@ class TrustRegionTest(parameterized.TestCase):
         np.testing.assert_allclose(
             tf.linalg.matvec(matrix, found), target, atol=1e-3
         )
+        np.testing.assert_allclose(left, 0, atol=1e-3)
 
     @parameterized.parameters((None,), (optimizers.PCGrad,), (optimizers.MGDA,))
     def test_the_step_is_the_natural_gradients(self, surgery):
@@ -397,6 +398,21 @@ class AgentsTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(
             _act(agent, 1.0, 1.0), [0.5, -0.5], atol=0.15
+        )
+
+    def test_an_exported_policy_acts_as_the_agent(self):
+        agent = on_policy.PPO(2, 2, tasks=2, hidden=(4,))
+        folder = f"{self.create_tempdir().full_path}/policy"
+        agent.export(folder)
+        act = tf.saved_model.load(folder).signatures["serving_default"]
+        seen = 9 * np.random.default_rng(0).normal(size=(2, 2))
+        np.testing.assert_allclose(
+            act(observation=tf.constant(seen, tf.float32), task=tf.range(2))[
+                "action"
+            ],
+            agent.act(seen),
+            rtol=1e-4,
+            atol=1e-5,
         )
 
     @parameterized.parameters(on_policy.PPO, on_policy.TRPO)

@@ -281,14 +281,14 @@ class _Spoiled(_Reach):
 
     def __init__(self, observation, reward):
         super().__init__(0.5, "spoiled")
-        self._observation, self._reward = np.array([observation]), reward
+        self._given: tuple = np.array([observation]), reward, False, False, {}
         self._steps = 0
 
     def step(self, action):
         self._steps += 1
         if self._steps < 3:
             return np.zeros(1), 0.0, False, False, {}
-        return self._observation, self._reward, False, False, {}
+        return self._given
 
 
 def _dense(inputs, outputs, activation="tanh", **given):

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 # There is no public name for what is_op_determinism_enabled tells.
 from tensorflow.python.framework import config
@@ -24,6 +25,7 @@ from tfmeta.training import (
     loss_functions,
     metric_state,
     task_trainer,
+    xla,
 )
 
 _BEFORE = "before_adaptation"
@@ -362,45 +364,64 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         super()._maybe_symbolic_build(iterator, data_batch)
 
     def _try_mapping(self, batch) -> None:
-        """Falls back to "map" if "auto" chose what TensorFlow cannot do.
+        """Falls back if "auto" chose what TensorFlow or XLA cannot do.
+
+        To "map", or to "vectorize" without XLA, of which a user has not said
+        that it is to compile the steps.
 
         Args:
             batch: a meta-batch, or the specifications of one.
         """
         if self._mapping != "auto" or self._resolved_mapping != "vectorize":
             return
-        reason = None
         if task_mapping.is_ragged(batch):
-            reason = "ragged tensors"
+            self._fall_back_to_map("ragged tensors")
         elif not self._is_mapping_tried:
             self._is_mapping_tried = True
             own = _layers_of_users(self.network)
-            if own and not self._is_traced(batch):
-                reason = f"the network, with {', '.join(own)}"
-        if reason is not None:
-            task_mapping.say_that_it_falls_back(reason)
-            self._resolved_mapping = "map"
-            if self._is_jit_by_default:
-                self.jit_compile = False
+            if not own:
+                return
+            network = f"the network, with {', '.join(own)}"
+            specs = [
+                tf.TensorSpec(part.shape, part.dtype)
+                for part in tf.nest.flatten(episode_checks.unpack(batch))
+            ]
+            if not self._is_traced(specs):
+                self._fall_back_to_map(network)
+            elif self._is_jit_by_default and self.jit_compile:
+                operation = xla.unsupported_operation(
+                    self._losses_of_tasks, specs
+                )
+                if operation is not None:
+                    logging.warning(
+                        "jit_compile: left out, for XLA cannot compile %s (%s)",
+                        network,
+                        operation,
+                    )
+                    self.jit_compile = False
 
-    def _is_traced(self, batch) -> bool:
+    def _fall_back_to_map(self, reason: str) -> None:
+        task_mapping.say_that_it_falls_back(reason)
+        self._resolved_mapping = "map"
+        if self._is_jit_by_default:
+            self.jit_compile = False
+
+    def _is_traced(self, specs) -> bool:
         """Whether TensorFlow can trace a step."""
         logger = tf.get_logger()
         level = logger.level
         logger.setLevel("CRITICAL")  # It tells at length what is no error here.
         try:
-            specs = tf.nest.map_structure(
-                lambda part: tf.TensorSpec(part.shape, part.dtype),
-                episode_checks.unpack(batch),
-            )
-            tf.function(
-                lambda *episodes: self.task_gradients(episodes).losses
-            ).get_concrete_function(*specs)
+            tf.function(self._losses_of_tasks).get_concrete_function(*specs)
         except Exception:  # Whatever its layers and TensorFlow raise.
             return False
         finally:
             logger.setLevel(level)
         return True
+
+    def _losses_of_tasks(self, *episodes) -> tf.Tensor:
+        """Computes the losses of tasks, and gradients on the way."""
+        return self.task_gradients(episodes).losses
 
     def _build_metrics(self, batch):
         batch = episode_checks.unpack(batch)
@@ -454,13 +475,15 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
         if self.predict_function is not None and not force:
             return
         super().make_predict_function(force)
-        if not self.jit_compile:
-            return  # The kernels look at labels.
+        if not (self.jit_compile and self._has_class_labels()):
+            return  # `predict_step` looks at labels.
         run = self.predict_function
 
         def checked(batches):
+            # Outside of what XLA compiles.
             with class_labels.named_errors():
-                return run([self._check_labels(batch) for batch in batches])
+                batches = [self._check_labels(batch) for batch in batches]
+            return run(batches)
 
         self.predict_function = checked
 
@@ -472,6 +495,8 @@ class Learner(task_trainer.TaskTrainer, adaptation.Adaptation, keras.Model):
                 "data: expected (support_x, support_y, query_x), each with a "
                 f"leading task axis, got {type(data).__name__} of {len(data)}"
             )
+        if self._has_class_labels() and not self.jit_compile:
+            data = self._check_labels(data)
         return self(tuple(data)[:3])
 
     def reset_metrics(self):

@@ -37,7 +37,8 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
 
     Layers that learn otherwise than by gradients, such as the `Router` of
     `tfmeta.networks.routing_networks`, have a method `learn_from_losses`. Each
-    step calls it with a dict of the tasks' losses, unweighted.
+    step calls it with a dict of the losses of the tasks' examples, see
+    `tfmeta.layers.LearnsFromLosses`.
 
     Surgery holds the T gradients of all shared variables at a time, T times
     what a usual step holds, or of a part of them: see `gradient_parts` of
@@ -157,7 +158,7 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
             )
 
         # Before another forward pass, which draws anew what it is about.
-        self._show_losses_to_layers(losses)
+        self._show_losses_to_layers(y, predictions, sample_weight)
         self._descend(
             recorded.RecordedPass(
                 tape,
@@ -215,12 +216,19 @@ class MultiTaskModel(task_trainer.TaskTrainer, keras.Model):
             for loss in self.losses
         ]
 
-    def _show_losses_to_layers(self, losses: "_Losses") -> None:
+    def _show_losses_to_layers(self, y, predictions, sample_weight) -> None:
         """Lets layers learn that no gradient reaches."""
-        by_task = dict(zip(self.task_names, losses.plain, strict=True))
-        for layer in self._flatten_layers(include_self=False):
-            if isinstance(layer, loss_learners.LearnsFromLosses):
-                layer.learn_from_losses(by_task)
+        learning = [
+            layer
+            for layer in self._flatten_layers(include_self=False)
+            if isinstance(layer, loss_learners.LearnsFromLosses)
+        ]
+        if learning:
+            losses = self._compiled_losses.of_examples(
+                y, predictions, sample_weight
+            )
+            for layer in learning:
+                layer.learn_from_losses(losses)
 
     def _track_losses(self, losses: "_Losses", predictions) -> None:
         """Adds to the means that are reported as `<task>_loss`."""

@@ -1,6 +1,6 @@
 """The losses of the tasks of a model with several outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -74,27 +74,38 @@ class TaskLosses:
             InputError: if `y` or `sample_weight` do not fit the outputs, or a
                 loss is not a scalar.
         """
-        targets = self._by_output("y", y, needed=self.names)
-        predictions = self._by_output("predictions", predictions)
-        if isinstance(sample_weight, Mapping | list | tuple):
-            sample_weights = self._by_output(
-                "sample_weight", sample_weight, needed=self.names
-            )
-        else:
-            sample_weights = dict.fromkeys(self._keys, sample_weight)
-        losses = []
-        for name, loss in self._losses.items():
-            value = tf.cast(
-                loss(targets[name], predictions[name], sample_weights[name]),
-                keras.config.floatx(),
-            )
+        losses = self._compute(_reduced, y, predictions, sample_weight)
+        for name, value in losses.items():
             if value.shape.rank != 0:
                 raise errors.InputError(
                     f"loss of {name!r}: expected a scalar, got shape "
                     f"{value.shape}: choose a reduction"
                 )
-            losses.append(value)
-        return losses
+        return list(losses.values())
+
+    def of_examples(
+        self, y, predictions, sample_weight=None
+    ) -> dict[str, tf.Tensor]:
+        """Computes the losses before they are reduced to one for each task.
+
+        Args:
+            y: targets, in a list or dict as the outputs, or one tensor.
+            predictions: the model's outputs.
+            sample_weight: None, one tensor for all outputs, or as `y`.
+
+        Returns:
+            For each of `names` the means over each example, `[batch]`, times
+            the weights of samples; a scalar of a loss function that returns
+            one.
+
+        Raises:
+            InputError: if `y` or `sample_weight` do not fit the outputs.
+        """
+        losses = self._compute(_unreduced, y, predictions, sample_weight)
+        return {
+            name: tf.reduce_mean(value, axis=list(range(1, value.shape.rank)))
+            for name, value in losses.items()
+        }
 
     def check_labels(self, y):
         """Returns targets with class labels through `class_labels.check`.
@@ -134,6 +145,31 @@ class TaskLosses:
         """Returns the number of examples of each task."""
         predictions = self._by_output("predictions", predictions)
         return [tf.shape(predictions[name])[0] for name in self.names]
+
+    def _compute(
+        self,
+        call: Callable[..., Any],
+        y,
+        predictions,
+        sample_weight,
+    ) -> dict[str, tf.Tensor]:
+        targets = self._by_output("y", y, needed=self.names)
+        predictions = self._by_output("predictions", predictions)
+        if isinstance(sample_weight, Mapping | list | tuple):
+            sample_weights = self._by_output(
+                "sample_weight", sample_weight, needed=self.names
+            )
+        else:
+            sample_weights = dict.fromkeys(self._keys, sample_weight)
+        return {
+            name: tf.cast(
+                call(
+                    loss, targets[name], predictions[name], sample_weights[name]
+                ),
+                keras.config.floatx(),
+            )
+            for name, loss in self._losses.items()
+        }
 
     def _by_output(self, argument: str, values, needed=()) -> dict[str, Any]:
         """Names the parts of a structure that goes with the outputs."""
@@ -227,3 +263,18 @@ def _resolve(name: str, loss) -> keras.losses.Loss:
     if isinstance(resolved, keras.losses.Loss):
         return resolved
     return _FunctionLoss(resolved)
+
+
+def _reduced(loss: keras.losses.Loss, *arguments) -> tf.Tensor:
+    return loss(*arguments)
+
+
+def _unreduced(loss: keras.losses.Loss, *arguments) -> tf.Tensor:
+    # There may be no other way to a copy of it than its configuration, which
+    # need not be one that Keras can read.
+    reduction = loss.reduction
+    loss.reduction = "none"
+    try:
+        return loss(*arguments)
+    finally:
+        loss.reduction = reduction

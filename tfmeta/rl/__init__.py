@@ -1,32 +1,43 @@
 """Agents, and what they act by, remember and learn from.
 
-- `SAC` is an agent for one environment or several, with one gradient for each.
+- `SAC`, `PPO` and `TRPO` are agents for one environment or several, with one
+  gradient for each; `PolicyMAML` learns to adapt to one.
+- `TrustRegion` and `ClippedSurrogate` are the steps that improve a policy.
 - `Collector` and `play` step in environments; `Replay` remembers.
 - `generalized_advantages` and `LinearBaseline` are what on-policy agents need.
 
-Losses (`tfmeta.rl.sac_losses`) and policies (`tfmeta.rl.policies`) are pure
+Losses (`sac_losses`, `policy_losses`) and policies (`policies`) are pure
 functions.
 """
 
 from tfmeta.rl.advantages import discounted_sums, generalized_advantages
+from tfmeta.rl.agents.on_policy import PPO, TRPO
 from tfmeta.rl.agents.policy_maml import PolicyMAML
 from tfmeta.rl.agents.sac import SAC
 from tfmeta.rl.baselines import LinearBaseline
+from tfmeta.rl.clipped_surrogate import ClippedSurrogate
 from tfmeta.rl.collecting import Collector, EpisodeScore, play
 from tfmeta.rl.mirror import Mirror
-from tfmeta.rl.policies import SquashedNormal
+from tfmeta.rl.policies import Normal, NormalPolicy, SquashedNormal
 from tfmeta.rl.replay import Replay, Transitions
+from tfmeta.rl.trust_region import TrustRegion
 
 __all__ = [
+    "PPO",
     "SAC",
+    "TRPO",
+    "ClippedSurrogate",
     "Collector",
     "EpisodeScore",
     "LinearBaseline",
     "Mirror",
+    "Normal",
+    "NormalPolicy",
     "PolicyMAML",
     "Replay",
     "SquashedNormal",
     "Transitions",
+    "TrustRegion",
     "discounted_sums",
     "generalized_advantages",
     "play",

@@ -209,10 +209,15 @@ def check_alike(each: Sequence[environments.Environment]) -> None:
     """Checks that environments can have one agent.
 
     Raises:
-        InputError: if there is none, or their sizes differ.
+        InputError: if there is none, one is there twice, or their sizes differ.
     """
     if not each:
         raise errors.InputError("environments: expected one or more")
+    if len({id(one) for one in each}) < len(each):
+        raise errors.InputError(
+            "environments: the same object twice, whose episodes would mix: "
+            "expected one for each task"
+        )
     first = each[0]
     for other in each:
         for name in ("observation_size", "action_size"):

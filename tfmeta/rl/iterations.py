@@ -1,6 +1,7 @@
 """Runs of on-policy agents: iterations that a kill does not harm."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -59,8 +60,8 @@ def run(
         save_every: iterations from one checkpoint to the next.
 
     Returns:
-        The reports of the iterations, with those before the last checkpoint if
-        the run goes on from one.
+        The reports of the iterations, each with its `"seconds"`, and with those
+        before the last checkpoint if the run goes on from one.
 
     Raises:
         InputError: if the folder holds another run, or more iterations.
@@ -96,10 +97,11 @@ def run(
     told.begin(number * steps_per_iteration)
     while number < iterations and not agent.stop_training:
         told.begin_epoch(number)
+        started = time.monotonic()
         scores, report = iterate(number)
         number += 1
         agent.iterations.assign(number)
-        reports.append(dict(report))
+        reports.append({**report, "seconds": time.monotonic() - started})
         told.add(scores, report)
         told.end_epoch(number - 1, number * steps_per_iteration)
         if saved is not None and (

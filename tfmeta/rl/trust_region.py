@@ -1,7 +1,7 @@
 """The step of trust-region policy optimization."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -13,6 +13,9 @@ from tfmeta.rl import policies, policy_losses, policy_steps
 
 Vector = list[tf.Tensor]
 """A vector in pieces, with the shapes of the weights."""
+
+Evaluate = Callable[[Vector], tuple[tf.Tensor, tf.Tensor]]
+"""From weights to a loss and a divergence, both scalars."""
 
 
 class TrustRegion:
@@ -100,32 +103,30 @@ class TrustRegion:
         )
         old_log_densities = old.log_density(batch.action)
 
-        def losses(weights):
+        def losses_and_divergences(weights):
+            new = distributions(weights, batch.observation)
             return policy_losses.importance_loss(
-                distributions(weights, batch.observation).log_density(
-                    batch.action
-                ),
+                new.log_density(batch.action),
                 old_log_densities,
                 batch.advantage,
-            )
+            ), tf.reduce_mean(old.divergence(new), -1)
 
-        factors = self._factors(losses, variables, batch.advantage.shape[0])
+        factors = self._factors(
+            losses_and_divergences, variables, batch.advantage.shape[0]
+        )
 
-        def loss(weights):
-            return tf.reduce_sum(factors * losses(weights))
+        def evaluate(weights):
+            losses, divergences = losses_and_divergences(weights)
+            return tf.reduce_sum(factors * losses), tf.reduce_mean(divergences)
 
-        def divergence(weights):
-            new = distributions(weights, batch.observation)
-            return tf.reduce_mean(old.divergence(new))
-
-        new_weights, scale = self._search(loss, divergence, weights)
-        for variable, value in zip(variables, new_weights, strict=True):
+        found = self._search(evaluate, weights)
+        for variable, value in zip(variables, found.weights, strict=True):
             variable.assign(value)
         return {
-            "surrogate": loss(new_weights),
+            "surrogate": found.loss,
             "entropy": tf.reduce_mean(old.entropy()),
-            "divergence": divergence(new_weights),
-            "step_scale": scale,
+            "divergence": found.divergence,
+            "step_scale": found.scale,
         }
 
     def _factors(self, losses, variables, tasks: int) -> tf.Tensor:
@@ -133,71 +134,77 @@ class TrustRegion:
         if self._surgery is None:
             return tf.fill([tasks], 1.0 / tasks)
         gradients = batched.BatchedPass(
-            lambda weights: (losses(weights), ()),
-            variables,
-            tasks,
-            by_task=True,
+            losses, variables, tasks, by_task=True
         ).differentiate_tasks(None, tf.ones(()))
         return self._surgery.weigh(
             gramian.compute_gramian([each for each, _ in gradients.shared])
         )
 
-    def _search(
-        self,
-        loss: Callable[[Vector], tf.Tensor],
-        divergence: Callable[[Vector], tf.Tensor],
-        weights: Vector,
-    ) -> tuple[Vector, tf.Tensor]:
+    def _search(self, evaluate: Evaluate, weights: Vector) -> "_Found":
         """Returns better weights, or the old ones where there are none."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            old_loss = loss(weights)
+            old_loss, old_divergence = evaluate(weights)
         gradient = _dense(tape, old_loss, weights)
 
         def fisher(vector):
             return fisher_vector_product(
-                divergence, weights, vector, damping=self._damping
+                lambda new: evaluate(new)[1],
+                weights,
+                vector,
+                damping=self._damping,
             )
 
-        direction = conjugate_gradients(
+        direction, left = conjugate_gradients(
             fisher, gradient, steps=self._conjugate_steps
         )
-        curvature = _dot(direction, fisher(direction))
+        # F applied to the direction is the gradient but for what is left.
+        curvature = _dot(direction, _add(gradient, left, -1.0))
         length = tf.sqrt(
             2 * self._max_divergence / tf.maximum(curvature, 1e-20)
         )
 
         def at(scale):
-            return [
-                weight - scale * length * part
-                for weight, part in zip(weights, direction, strict=True)
-            ]
+            return _add(weights, direction, -scale * length)
 
-        def falls(scale):
-            new = at(scale)
+        def shorten(number, _):
+            scale = self._shrinkage ** tf.cast(number, tf.float32)
+            loss, divergence = evaluate(at(scale))
             # Both are False of a NaN.
-            return tf.logical_and(
-                loss(new) < old_loss, divergence(new) <= self._max_divergence
+            is_better = tf.logical_and(
+                loss < old_loss, divergence <= self._max_divergence
             )
+            return number + 1, (is_better, scale, loss, divergence)
 
-        number, found = tf.while_loop(
-            lambda number, found: tf.logical_and(
-                number < self._backtracks, tf.logical_not(found)
+        _, (is_better, *found) = tf.while_loop(
+            lambda number, tried: tf.logical_and(
+                number < self._backtracks, tf.logical_not(tried[0])
             ),
-            lambda number, found: (
-                number + 1,
-                falls(self._shrinkage ** tf.cast(number, tf.float32)),
+            shorten,
+            (
+                tf.constant(0),
+                (tf.constant(False), tf.zeros(()), old_loss, old_divergence),
             ),
-            (tf.constant(0), tf.constant(False)),
         )
-        scale = tf.where(
-            found, self._shrinkage ** tf.cast(number - 1, tf.float32), 0.0
+        scale, loss, divergence = (
+            tf.where(is_better, new, old)
+            for new, old in zip(
+                found, (tf.zeros(()), old_loss, old_divergence), strict=True
+            )
         )
         # Not scale * direction alone: that may hold a NaN.
-        return [
-            tf.where(found, new, weight)
+        better = [
+            tf.where(is_better, new, weight)
             for new, weight in zip(at(scale), weights, strict=True)
-        ], scale
+        ]
+        return _Found(better, scale, loss, divergence)
+
+
+class _Found(NamedTuple):
+    weights: Vector
+    scale: tf.Tensor
+    loss: tf.Tensor
+    divergence: tf.Tensor
 
 
 def fisher_vector_product(
@@ -237,7 +244,7 @@ def conjugate_gradients(
     *,
     steps: int,
     tolerance: float = 1e-10,
-) -> Vector:
+) -> tuple[Vector, Vector]:
     """Solves `A x = target` for a positive definite A.
 
     Args:
@@ -247,7 +254,7 @@ def conjugate_gradients(
         tolerance: the squared norm of what is left at which it stops.
 
     Returns:
-        x, nearly.
+        x, nearly, and what is left of the target, `target - A x`.
     """
 
     def go_on(number, solution, left, along, size):
@@ -263,7 +270,7 @@ def conjugate_gradients(
         along = _add(left, along, new_size / size)
         return number + 1, solution, left, along, new_size
 
-    return tf.while_loop(
+    _, solution, left, _, _ = tf.while_loop(
         go_on,
         one,
         (
@@ -273,7 +280,8 @@ def conjugate_gradients(
             target,
             _dot(target, target),
         ),
-    )[1]
+    )
+    return solution, left
 
 
 def _dense(tape, value, weights: Vector) -> Vector:

@@ -1,6 +1,7 @@
 """What Keras' trainer lacks for models that make one gradient for each task."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,7 +15,7 @@ from tfmeta.optimizers import (
     step_curvature,
     task_gradient_optimizer,
 )
-from tfmeta.training import class_labels, metric_state
+from tfmeta.training import class_labels, metric_state, xla
 from tfmeta.weightings import by_name, equal
 from tfmeta.weightings import weighting as weighting_lib
 
@@ -138,21 +139,26 @@ class TaskTrainer(_Model):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
+    def make_predict_function(self, force=False):
+        """Makes the function that `predict` calls, as Keras does."""
+        if self.predict_function is not None and not force:
+            return
+        super().make_predict_function(force)
+        self.predict_function = _with_named_errors(self.predict_function)
+
     def _make_function(self, step_function):
         # Keras' own (TensorFlowTrainer, Keras 3.15), which `fit` and `evaluate`
         # make their steps with. Labels are looked at outside of what XLA
         # compiles, so that is a function of its own.
         if not self._has_class_labels():
             # A second function costs half a millisecond a step.
-            return super()._make_function(step_function)
-        step = step_function
-        jit_compile = self.jit_compile
+            return _with_named_errors(super()._make_function(step_function))
         with self.distribute_strategy.scope():
             has_strategy = tf.distribute.has_strategy()
-        if jit_compile and has_strategy:
-            # Of which a step may not be a function of its own ("merge_call
-            # called while defining a new graph"). So labels are not looked at.
-            return super()._make_function(step_function)
+        if self.jit_compile and has_strategy:
+            return self._make_function_of_checked(step_function)
+        step = step_function
+        jit_compile = self.jit_compile
         if jit_compile:
             step = tf.function(
                 step_function,
@@ -167,12 +173,24 @@ class TaskTrainer(_Model):
             )
         finally:
             self.jit_compile = jit_compile
+        return _with_named_errors(run)
 
-        def run_with_named_errors(iterator):
-            with class_labels.named_errors():
-                return run(iterator)
+    def _make_function_of_checked(self, step_function):
+        """Makes a function that is given batches with their labels checked.
 
-        return run_with_named_errors
+        Of a strategy no step may be a function of its own ("merge_call called
+        while defining a new graph"): so the look at the labels is none of
+        TensorFlow's functions.
+        """
+        run = super()._make_function(step_function)
+
+        def check_and_run(iterator):
+            batches = list(itertools.islice(iterator, self.steps_per_execution))
+            if not batches:
+                raise StopIteration
+            return run([self._check_labels(batch) for batch in batches])
+
+        return _with_named_errors(check_and_run)
 
     def _has_class_labels(self) -> bool:
         """Whether there may be labels for `_check_labels` to look at."""
@@ -277,6 +295,16 @@ class TaskTrainer(_Model):
         """Returns the trainable variables but for the weighting's own."""
         own = {id(v) for w in self._weightings for v in w.trainable_variables}
         return [v for v in self.trainable_variables if id(v) not in own]
+
+
+def _with_named_errors(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Returns a function whose errors of TensorFlow are lines for users."""
+
+    def run_with_named_errors(batches):
+        with class_labels.named_errors(), xla.named_errors():
+            return run(batches)
+
+    return run_with_named_errors
 
 
 def _together(data: Any) -> Any:

@@ -17,6 +17,7 @@ class LearnsFromLosses(Protocol):
         """Learns after a train step.
 
         Args:
-            losses: for each task's name its loss in this step, a scalar,
-                without the weight of a loss weighting.
+            losses: for each task's name its examples' losses in this step,
+                `[batch]`, or a scalar if its loss function gives no more; with
+                the weights of samples, without those of tasks.
         """

@@ -7,6 +7,7 @@ Functions for Multi-Task Learning" (ICLR 2018).
 import keras
 import tensorflow as tf
 
+from tfmeta import errors
 from tfmeta.layers import arguments
 
 
@@ -14,9 +15,11 @@ from tfmeta.layers import arguments
 class RoutedDense(keras.Layer):
     """A fully connected layer that is one of k function blocks.
 
-    `call(inputs, decision)` takes inputs `[..., features]` and the number of a
-    block, a scalar that a `Router` gives. Only this block is computed and has a
-    gradient, in the form of `tf.IndexedSlices`.
+    `call(inputs, decision)` takes inputs `[batch, ..., features]` and what a
+    `Router` gives: the number of a block, a scalar, or one for each example,
+    `[batch]`. Only blocks that are chosen are computed and have a gradient, in
+    the form of `tf.IndexedSlices`. With a number for each example it holds a
+    kernel for each of them at a time.
 
     Args:
         units: number of outputs.
@@ -62,11 +65,33 @@ class RoutedDense(keras.Layer):
         )
 
     def call(self, inputs, decision):
-        """Returns `activation(inputs kernel + bias)` of the block."""
-        kernel = tf.gather(self.kernels.value, decision)
-        bias = tf.gather(self.biases.value, decision)
-        products = tf.tensordot(inputs, tf.cast(kernel, inputs.dtype), 1)
-        return self.activation(products + tf.cast(bias, inputs.dtype))
+        """Returns `activation(inputs kernel + bias)` of the blocks chosen.
+
+        Args:
+            inputs: `[batch, ..., features]`.
+            decision: integers in `[0, blocks)`, a scalar or `[batch]`.
+
+        Raises:
+            InputError: if the decision has another rank.
+        """
+        decision = tf.cast(decision, tf.int32)
+        # Gathered kernels were faster than the products of all blocks, of which
+        # the right ones are taken: at 8 examples, 2560 features, 320 units and
+        # 20 blocks by 1.5 to 4 times in bfloat16, at 16 units no slower.
+        kernel = tf.cast(tf.gather(self.kernels.value, decision), inputs.dtype)
+        bias = tf.cast(tf.gather(self.biases.value, decision), inputs.dtype)
+        if decision.shape.rank == 0:
+            products = tf.tensordot(inputs, kernel, 1)
+        elif decision.shape.rank == 1:
+            products = tf.einsum("b...i,bio->b...o", inputs, kernel)
+            between = [1] * (inputs.shape.rank - 2)
+            bias = tf.reshape(bias, [-1, *between, self.units])
+        else:
+            raise errors.InputError(
+                "decision: expected the number of a block, or [batch] of them, "
+                f"got shape {decision.shape}"
+            )
+        return self.activation(products + bias)
 
     def compute_output_shape(self, inputs_shape, decision_shape=None):
         """Returns the shape of the outputs."""

@@ -15,6 +15,7 @@ from tfmeta.optimizers import task_gradient_optimizer
 from tfmeta.rl import (
     baselines,
     clipped_surrogate,
+    exporting,
     policies,
     policy_steps,
     rollouts,
@@ -94,6 +95,11 @@ class _OnPolicyAgent:
             "discount": discount,
             "decay": decay,
         }
+
+    @property
+    def optimizer(self) -> Any:
+        """The policy's, None without one: what Keras' callbacks look at."""
+        return None if self._step is None else self._step.optimizer
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -213,12 +219,31 @@ class _OnPolicyAgent:
         )
 
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Returns the likeliest actions, `[tasks, action_size]`.
+        """Returns the likeliest actions, `[tasks, action_size]`, in [-1, 1].
 
         Args:
             observations: of each task, `[tasks, observation_size]`.
         """
-        return self.policy.actor().mean(task_inputs.append(observations))
+        means = self.policy.actor().mean(task_inputs.append(observations))
+        return np.clip(means, -1, 1)
+
+    def export(self, path: str | os.PathLike) -> None:
+        """Writes the policy as a SavedModel, which acts without this library.
+
+        It gives the likeliest actions, see `exporting.export_policy`.
+
+        Args:
+            path: folder to write; it must not exist yet, or be empty.
+
+        Raises:
+            InputError: if `path` holds something.
+        """
+        exporting.export_policy(
+            path,
+            self.policy.network,
+            lambda means: tf.clip_by_value(means, -1.0, 1.0),
+            tasks=self.tasks,
+        )
 
     def _explorer(
         self, generator: np.random.Generator

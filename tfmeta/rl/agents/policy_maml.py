@@ -118,6 +118,11 @@ class PolicyMAML:
         }
 
     @property
+    def optimizer(self) -> Any:
+        """The policy's, None without one: what Keras' callbacks look at."""
+        return None if self._step is None else self._step.optimizer
+
+    @property
     def variables(self) -> list[keras.Variable]:
         """All that the compiled agent has learned."""
         return [
@@ -268,6 +273,7 @@ class PolicyMAML:
         goals: Sequence[int] | None = None,
         *,
         episodes: int = 20,
+        steps: int | None = None,
         seed: int = 0,
     ) -> policies.NormalActor:
         """Adapts to tasks, and returns what acts in them.
@@ -276,6 +282,7 @@ class PolicyMAML:
             environments: one for each task.
             goals: the number of each task's goal; by default the first.
             episodes: of each task before each step.
+            steps: inner steps. Default: as many as in training.
             seed: fixes episodes and actions.
         """
         self._compiled_step()
@@ -283,7 +290,7 @@ class PolicyMAML:
             environments,
             [0] * len(environments) if goals is None else goals,
             episodes,
-            self._inner_steps,
+            self._inner_steps if steps is None else steps,
             np.random.default_rng([seed]),
         )
         return self.policy.actor(self._adapt(batches[:-1]))
@@ -396,9 +403,9 @@ class PolicyMAML:
         *seen, outcome = batches
 
         def distributions(weights, observations):
-            return self.policy(
-                self.adapted_weights(seen, weights), observations
-            )
+            if seen:
+                weights = self.adapted_weights(seen, weights)
+            return self.policy(weights, observations)
 
         return self._compiled_step().improve(
             distributions, self.policy.variables, outcome, seed

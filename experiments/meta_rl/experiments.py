@@ -1,0 +1,68 @@
+"""The experiments with policies that adapt to a task."""
+
+from experiments.meta_rl import description, problems
+
+_CHEETAH = {
+    "inner_learning_rate": 1.0,
+    "max_divergence": 0.05,
+    "action_scale": 0.5,
+    "discount": 0.95,
+    "decay": 0.95,
+}
+_CHOSEN = ("maml_lvc", "joint", "untrained")
+
+DIRECTION = description.describe(
+    name="cheetah_direction",
+    title="One gradient step, and it runs the other way",
+    lead=(
+        "A half-cheetah is rewarded for running forward, or for running "
+        "backward, and nothing that it sees says which. MAML (Finn et al. "
+        "2017) learns a policy that one step of the policy gradient, on a few "
+        "episodes, makes run the right way. The controls take the same step "
+        "from a policy that was trained on both directions at once, without "
+        "adapting, and from random weights. Returns are sums of rewards over "
+        "an episode."
+    ),
+    load=problems.directions,
+    horizon=100,
+    episodes=20,
+    eval_episodes=40,
+    defaults=_CHEETAH,
+    chosen=_CHOSEN,
+    parts=("forward", "backward"),
+    drawn=True,
+)
+VELOCITY = description.describe(
+    name="cheetah_velocity",
+    title="One gradient step, and it runs as fast as it should",
+    lead=(
+        "The half-cheetah is to run at a velocity between 0 and 2 m/s that it "
+        "does not see (Finn et al. 2017). Goals of meta-test are none of "
+        "meta-train."
+    ),
+    load=problems.velocities,
+    horizon=100,
+    episodes=10,
+    eval_episodes=10,
+    defaults=_CHEETAH,
+    chosen=_CHOSEN,
+    splits=("meta-train", "meta-test"),
+    meta_batch_size=8,
+)
+POINT = description.describe(
+    name="point_robot",
+    title="One gradient step, and it knows where to go",
+    lead=(
+        "A point on a plane must go to a place that it does not see, and is "
+        "told by its reward how far it is. Goals of meta-test are none of "
+        "meta-train."
+    ),
+    load=problems.points,
+    horizon=20,
+    episodes=10,
+    eval_episodes=10,
+    defaults=_CHEETAH | {"discount": 0.99, "decay": 1.0},
+    chosen=("maml", *_CHOSEN),
+    splits=("meta-train", "meta-test"),
+    meta_batch_size=10,
+)
