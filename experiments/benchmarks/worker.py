@@ -41,10 +41,14 @@ _PACKAGES = (
     "metaworld",
     "mujoco",
     "numpy",
+    "sbx",
+    "stable_baselines3",
     "tensorflow",
     "torch",
     "torchjd",
 )
+# What a package is installed as, where it has another name.
+_DISTRIBUTIONS = {"sbx": "sbx-rl"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +156,9 @@ def _load_module(file: pathlib.Path) -> Any:
 def _versions() -> dict[str, str]:
     """Returns the versions of the packages that were imported."""
     return {
-        package: importlib.metadata.version(package)
+        package: importlib.metadata.version(
+            _DISTRIBUTIONS.get(package, package)
+        )
         for package in _PACKAGES
         if package in sys.modules
     }

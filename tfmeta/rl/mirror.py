@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.functional import dense_chain
@@ -49,7 +50,8 @@ class Mirror:
         """Takes the weights that the network has now."""
         self.take(
             [
-                weight.numpy()
+                # Without a copy: what is read does not change any more.
+                np.asarray(tf.convert_to_tensor(weight.value))
                 for layer in self._layers
                 for weight in layer.weights
             ]

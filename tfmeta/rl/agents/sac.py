@@ -265,7 +265,10 @@ class SAC:
                 f"batches: rewards of shape {arrays[2].shape}, expected "
                 f"[updates, {self.tasks} tasks, batch]"
             )
-        report = self._step(replay.Transitions(*map(tf.constant, arrays)))
+        report, actor = self._step(
+            replay.Transitions(*map(tf.constant, arrays))
+        )
+        self._mirror.take(list(map(np.asarray, actor)))
         return {name: value.numpy() for name, value in report.items()}
 
     def fit(
@@ -368,7 +371,6 @@ class SAC:
                 told.add(run.step(actions))
                 if run.steps >= warm_up and run.steps % updates_per_call == 0:
                     told.add(report=self.update(run.sample(updates_per_call)))
-                    self._mirror.refresh()
             told.end_epoch(epoch, run.steps)
             if saved is not None:
                 state = {"run": run.state()}
@@ -535,9 +537,11 @@ class SAC:
             name: tf.zeros(self.tasks)
             for name in ("critic_loss", "actor_loss", "entropy", "temperature")
         }
-        return tf.while_loop(
+        _, report = tf.while_loop(
             lambda number, _: number < count, one, (tf.constant(0), zeros)
-        )[1]
+        )
+        # What acts takes the weights from here, for reading them takes time.
+        return report, _values([self.actor])
 
     def _make_update(self, transitions: replay.Transitions):
         transitions = transitions._replace(
