@@ -271,6 +271,12 @@ class PolicyMAMLTest(parameterized.TestCase):
             policy_maml.PolicyMAML(2, 2, inner_steps=-1)
         with self.assertRaisesRegex(errors.InputError, "call compile first"):
             policy_maml.PolicyMAML(2, 2).fit([], iterations=1)
+        agent = policy_maml.PolicyMAML(3, 2)
+        agent.compile()
+        with self.assertRaisesRegex(errors.InputError, "the agent \\(3, 2\\)"):
+            agent.fit(
+                [point_robot.PointRobot("dense", [[0.0, 0.0]])], iterations=1
+            )
 
 
 if __name__ == "__main__":

@@ -229,6 +229,36 @@ def check_alike(each: Sequence[environments.Environment]) -> None:
                 )
 
 
+def check_fit(
+    each: Sequence[environments.Environment],
+    tasks: int,
+    sizes: tuple[int, int],
+) -> None:
+    """Checks that an agent can act in environments.
+
+    Args:
+        each: the environments.
+        tasks: the agent's number of tasks.
+        sizes: numbers in the observations and actions of the agent.
+
+    Raises:
+        InputError: if there are more or fewer than tasks, or their sizes
+            differ from the agent's.
+    """
+    if len(each) != tasks:
+        raise errors.InputError(
+            f"environments: expected {tasks}, one for each task, got "
+            f"{len(each)}"
+        )
+    for one in each:
+        if (one.observation_size, one.action_size) != sizes:
+            raise errors.InputError(
+                f"environments: {one.name} has observations and actions of "
+                f"sizes {(one.observation_size, one.action_size)}, the agent "
+                f"{sizes}"
+            )
+
+
 def play(
     each: Sequence[environments.Environment],
     act: Callable[[np.ndarray], np.ndarray],

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import saved_model
-from tfmeta.rl import normalization
+from tfmeta.rl import normalization, task_inputs
 
 
 def export_policy(
@@ -38,7 +38,7 @@ def export_policy(
         InputError: if `path` holds something.
     """
     inputs = network.inputs[0].shape[-1]
-    size = inputs - (tasks if tasks > 1 else 0)
+    size = inputs - task_inputs.size(tasks)
 
     def act(observation):
         seen = normalizer.apply(observation) if normalizer else observation

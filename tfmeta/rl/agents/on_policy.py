@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
 from tfmeta.environments import environment
 from tfmeta.layers import arguments
 from tfmeta.optimizers import task_gradient_optimizer
 from tfmeta.rl import (
     baselines,
     clipped_surrogate,
+    collecting,
     exporting,
     policies,
     policy_steps,
@@ -163,11 +163,7 @@ class _OnPolicyAgent(policy_agent.PolicyAgent):
             OSError: if a checkpoint cannot be written.
         """
         self._compiled_step()
-        if len(environments) != self.tasks:
-            raise errors.InputError(
-                f"environments: expected {self.tasks}, one for each task, got "
-                f"{len(environments)}"
-            )
+        collecting.check_fit(environments, self.tasks, self._sizes)
         arguments.check_positive_integers(
             iterations=iterations,
             steps_per_iteration=steps_per_iteration,

@@ -105,6 +105,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
             discount=discount,
             decay=decay,
         )
+        self._sizes = observation_size, action_size
         self._rate = inner_learning_rate
         self._inner_steps = inner_steps
         self._inner_loss = policy_losses.INNER_LOSSES[inner_loss]
@@ -326,7 +327,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
         list[policy_losses.PolicyBatch], list[list[collecting.EpisodeScore]]
     ]:
         """Plays before each inner step and after the last."""
-        collecting.check_alike(environments)
+        collecting.check_fit(environments, len(environments), self._sizes)
         batches: list[Any] = []
         played = []
         for number in range(steps + 1):

@@ -27,6 +27,7 @@ from tfmeta.rl import (
     replay,
     run_checkpoints,
     sac_losses,
+    task_inputs,
 )
 
 # Before the names of the normalizer's statistics among saved weights.
@@ -120,7 +121,7 @@ class SAC:
         self._reward_scale = reward_scale
         self._seed = seed
         self._sizes = observation_size, action_size
-        inputs = observation_size + (tasks if tasks > 1 else 0)
+        inputs = observation_size + task_inputs.size(tasks)
         self.actor = actor or policies.perceptron(
             inputs, 2 * action_size, tuple(hidden), name="actor"
         )
@@ -319,7 +320,7 @@ class SAC:
                 `checkpoints` holds another run.
             OSError: if a checkpoint cannot be written.
         """
-        self._check_environments(environments)
+        collecting.check_fit(environments, self.tasks, self._sizes)
         if self._step is None:
             raise errors.InputError("fit: call compile first")
         arguments.check_positive_integers(
@@ -465,20 +466,6 @@ class SAC:
             normalizer=self._normalizer,
         )
 
-    def _check_environments(self, each) -> None:
-        if len(each) != self.tasks:
-            raise errors.InputError(
-                f"environments: expected {self.tasks}, one for each task, got "
-                f"{len(each)}"
-            )
-        for one in each:
-            sizes = one.observation_size, one.action_size
-            if sizes != self._sizes:
-                raise errors.InputError(
-                    f"environments: {one.name} has observations and "
-                    f"actions of sizes {sizes}, the agent {self._sizes}"
-                )
-
     @property
     def _learned(self) -> list[keras.Variable]:
         return [
@@ -517,10 +504,7 @@ class SAC:
 
     def _rows(self, observations: np.ndarray) -> np.ndarray:
         """Returns what the actor sees of each task."""
-        observations = self._normalized(observations)
-        if self.tasks == 1:
-            return observations
-        return np.concatenate([observations, np.eye(self.tasks)], -1)
+        return task_inputs.append(self._normalized(observations))
 
     def _make_updates(self, batches: replay.Transitions):
         count = batches.reward.shape[0]
