@@ -112,6 +112,14 @@ class MethodsTest(parameterized.TestCase):
         for key in theirs.keys() - {"network", "name"}:
             self.assertEqual(ours[key], theirs[key], key)
 
+    def test_llama_may_draw_and_tables_say_so_if_not(self):
+        llama = _build("llama", test_draws=3)
+        self.assertEqual(llama.get_config()["test_draws"], 3)
+        for draws, notes in ((0, 1), (3, 0), (None, 1)):
+            settings = {} if draws is None else {"test_draws": draws}
+            row = {"method": "llama", "settings": settings}
+            self.assertLen(experiment.EXPERIMENT.page_notes([row]), notes)
+
     @parameterized.parameters(
         ("versa", learners.VERSA),
         ("cnp", learners.CNP),
