@@ -1,6 +1,6 @@
 """Each method is the configuration that its name says."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from absl.testing import absltest, parameterized
@@ -117,7 +117,7 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(llama.get_config()["test_draws"], 3)
         for draws, notes in ((0, 1), (3, 0), (None, 1)):
             settings = {} if draws is None else {"test_draws": draws}
-            row = {"method": "llama", "settings": settings}
+            row: Any = {"method": "llama", "settings": settings}
             self.assertLen(experiment.EXPERIMENT.page_notes([row]), notes)
 
     @parameterized.parameters(
