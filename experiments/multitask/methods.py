@@ -14,7 +14,8 @@ _DEFAULTS = {
     "filters": 160,
     "units": (320, 320),
 }
-# At 0.05 a run of 1000 steps on CIFAR-100 stays at chance.
+# Of rates from 0.1 to 3 the best on validation images of CIFAR-100, for either
+# kind of decision; at 0.05 a run of 1000 steps stays at chance.
 _ROUTING = {"router_learning_rate": 1.0, "router_decides_for": "task"}
 
 _Weighting = multitask.weightings.Weighting

@@ -1,6 +1,6 @@
 """Each method is the configuration that its name says."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from absl.testing import absltest, parameterized
@@ -111,6 +111,14 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(ours["curvature_weight"], 0.5)
         for key in theirs.keys() - {"network", "name"}:
             self.assertEqual(ours[key], theirs[key], key)
+
+    def test_llama_may_draw_and_tables_say_so_if_not(self):
+        llama = _build("llama", test_draws=3)
+        self.assertEqual(llama.get_config()["test_draws"], 3)
+        for draws, notes in ((0, 1), (3, 0), (None, 1)):
+            settings = {} if draws is None else {"test_draws": draws}
+            row: Any = {"method": "llama", "settings": settings}
+            self.assertLen(experiment.EXPERIMENT.page_notes([row]), notes)
 
     @parameterized.parameters(
         ("versa", learners.VERSA),

@@ -104,7 +104,10 @@ class MethodsTest(parameterized.TestCase):
         self.assertEqual(settings["optimizer"], "adam")
         other = _METHODS["pcgrad"].choose({"router_learning_rate": 0.2})
         self.assertNotIn("router_learning_rate", other)
-        model, _ = _model("routing", router_learning_rate=0.2)
+        model, _ = _model(
+            "routing", router_learning_rate=0.2, router_decides_for="example"
+        )
+        self.assertEqual(model.get_layer("router").decides_for, "example")
         self.assertEqual(model.get_layer("router").learning_rate, 0.2)
 
     def test_the_rate_falls_to_zero(self):

@@ -32,7 +32,7 @@ class LearnsFromLossesTest(absltest.TestCase):
         self.assertNotIsInstance(layer, loss_learners.LearnsFromLosses)
 
 
-class DecisionsTest(absltest.TestCase):
+class DecisionsTest(parameterized.TestCase):
     def test_are_drawn_from_the_policy_in_training(self):
         router = _router(depth=2, blocks=3)
         policy = np.array([[0.7, 0.0, 0.3], [0.1, 0.6, 0.3]])
@@ -72,6 +72,50 @@ class DecisionsTest(absltest.TestCase):
         router(_ROUTED, task="a")
         self.assertEqual(_numbers(router.last_decisions("a")), first)
         self.assertEqual(_numbers(router.last_decisions("b")), second)
+
+    def test_for_each_example_are_drawn_from_the_policy(self):
+        router = _router(depth=2, blocks=3, decides_for="example")
+        policy = np.array([[0.7, 0.0, 0.3], [0.1, 0.6, 0.3]])
+        policies = np.full((2, 2, 3), 1 / 3)
+        policies[1] = policy
+        router.policies.assign(policies)
+        size = 4000
+        routed = np.zeros((size, 5), np.float32)
+        decisions = router(routed, task="b", training=True)
+        chosen = tf.one_hot(tf.stack(decisions), 3)
+        self.assertEqual(chosen.shape, (2, size, 3))
+        shares = tf.reduce_mean(chosen, 1).numpy()
+        np.testing.assert_array_less(
+            np.abs(shares - policy), 5 * 0.5 / np.sqrt(size)
+        )
+        # The depths decide apart.
+        both = tf.reduce_mean(chosen[0, :, 0] * chosen[1, :, 1])
+        self.assertAlmostEqual(float(both), 0.7 * 0.6, delta=0.05)
+        symbols = router(keras.Input((5,)), task="b", training=True)
+        self.assertEqual([s.shape for s in symbols], [(None,)] * 2)
+
+    @parameterized.parameters(False, True)
+    def test_for_each_example_are_remembered_by_task(self, jit_compile):
+        router = _router(depth=4, blocks=5, decides_for="example")
+
+        @tf.function(jit_compile=jit_compile)
+        def decide():
+            drawn = [
+                tf.stack(router(_ROUTED, task=task, training=True))
+                for task in _TASKS
+            ]
+            router(_ROUTED, task="a")
+            return drawn, [router.last_decisions(task, 4) for task in _TASKS]
+
+        for _ in range(2):
+            np.testing.assert_array_equal(*decide())
+        with self.assertRaisesRegex(errors.InputError, "batch_size=None"):
+            router.last_decisions("a")
+
+    def test_at_inference_each_example_has_the_likeliest(self):
+        router = _router(decides_for="example")
+        router.policies.assign([[[0.1, 0.2, 0.7], [0.4, 0.3, 0.3]]] * 2)
+        self.assertEqual(_numbers(router(_ROUTED, task="a")), [2, 0])
 
     def test_a_seed_fixes_them(self):
         draws = [
@@ -114,6 +158,47 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
             atol=1e-7,
         )
 
+    def test_a_step_for_examples_is_the_mean_of_theirs(self):
+        arguments = {"collaboration": 0.5, "min_probability": 0.0}
+        router = _router(decides_for="example", **arguments)
+        policies = np.array(
+            [[[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]], [[0.1, 0.1, 0.8]] * 2]
+        )
+        router.policies.assign(policies)
+        router.average_returns.assign([[0.2, 0.9], [0.0, 0.0]])
+        decisions = np.array([[1, 0, 1], [2, 2, 0]])
+        rewards = np.array([1.0, -1.0, 0.5])
+        router.update_policies("a", decisions, rewards)
+        changes, averages = [], []
+        for decision, reward in zip(decisions.T, rewards, strict=True):
+            one = _router(**arguments)
+            one.policies.assign(policies)
+            one.average_returns.assign([[0.2, 0.9], [0.0, 0.0]])
+            one.update_policies("a", decision, reward)
+            changes.append(one.policies - policies)
+            averages.append(one.average_returns)
+        # Small steps: no projection but the one that keeps the sum.
+        np.testing.assert_allclose(
+            router.policies - policies,
+            np.mean(changes, 0),
+            rtol=1e-4,
+            atol=1e-7,
+        )
+        np.testing.assert_allclose(
+            router.average_returns, np.mean(averages, 0), rtol=1e-5, atol=1e-7
+        )
+
+    def test_learns_from_losses_of_examples(self):
+        router = _router(depth=1, blocks=3, decides_for="example")
+        for _ in range(300):
+            (decisions,) = router(_ROUTED, task="a", training=True)
+            losses = tf.where(decisions == 1, 0.0, 1.0)
+            router.learn_from_losses({"a": losses, "unknown": losses})
+        self.assertGreater(router.policies[0, 0, 1], 0.8)
+        np.testing.assert_allclose(router.policies[1, 0], 1 / 3, rtol=1e-5)
+        with self.assertRaisesRegex(errors.InputError, "loss of 'a'.*each"):
+            router.learn_from_losses({"a": tf.constant(1.0)})
+
     @parameterized.named_parameters(
         ("certain_rewards", lambda good, uniform: good),
         (
@@ -126,7 +211,7 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
     )
     def test_learns_the_best_arm_of_a_bandit(self, reward):
         best = {"a": [4, 0, 2], "b": [1, 3, 2]}
-        router = _router(depth=3, blocks=5)
+        router = _router(depth=3, blocks=5, learning_rate=0.05)
 
         @tf.function
         def play(rounds):
@@ -169,7 +254,9 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
         """Without any reward for the task, they agree on what is used."""
         used = {}
         for collaboration in (0.0, 1.0):
-            router = _router(blocks=4, collaboration=collaboration)
+            router = _router(
+                blocks=4, collaboration=collaboration, learning_rate=0.05
+            )
             start = np.full((2, 2, 4), 0.2)
             start[..., 2] = 0.4
             router.policies.assign(start)
@@ -194,6 +281,7 @@ class WeightedPolicyLearnerTest(parameterized.TestCase):
         ({"collaboration": 1.1}, "collaboration=1.1"),
         ({"average_rate": 0.0}, "average_rate=0"),
         ({"min_probability": 0.4}, "min_probability=0.4"),
+        ({"decides_for": "batch"}, "decides_for='batch'.*task, example"),
     )
     def test_bad_arguments_are_refused(self, arguments, message):
         with self.assertRaisesRegex(errors.InputError, message):

@@ -71,7 +71,7 @@ class Router(keras.Layer):
         tasks: Sequence[str],
         depth: int,
         blocks: int,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.3,
         collaboration: float = 0.0,
         average_rate: float = 0.1,
         min_probability: float = 1e-3,
@@ -182,7 +182,8 @@ class Router(keras.Layer):
         """Returns the task's last decisions in training.
 
         Those for each example are drawn again from the same seed: so this is
-        for the time before the task's policy is updated.
+        for the time before the task's policy is updated, and for the same
+        compiled function, for XLA draws other numbers.
 
         Args:
             task: its name.
@@ -319,12 +320,7 @@ class Router(keras.Layer):
 
     def _draw(self, index: int, size, seed) -> tf.Tensor:
         """Draws decisions `[depth, size]` from a task's policy."""
-        uniform = tf.random.stateless_uniform(
-            (self.depth, size),
-            seed,
-            # The same numbers wherever they are drawn.
-            alg="philox",
-        )
+        uniform = tf.random.stateless_uniform((self.depth, size), seed)
         bounds = tf.cumsum(self.policies.value[index], axis=-1)[:, None]
         below = tf.cast(bounds <= uniform[..., None], tf.int32)
         # A policy's sum may fall short of 1 by rounding.
