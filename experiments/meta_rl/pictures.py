@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 
 from experiments.figures import bars, drawing
+from experiments.meta_rl import render_worker
 from experiments.run import contract
 from tfmeta import errors
 from tfmeta.tasks.poses import backends
@@ -93,7 +94,7 @@ def _render(
             [
                 sys.executable,
                 "-m",
-                "experiments.meta_rl.render_worker",
+                render_worker.__name__,
                 environment,
                 source,
                 target,

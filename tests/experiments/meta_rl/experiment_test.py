@@ -9,8 +9,9 @@ from absl.testing import absltest, parameterized
 
 from experiments.meta_rl import experiments, problems
 from tests.experiments import commands
-from tfmeta import rl
+from tfmeta import errors, rl
 from tfmeta.rl import run_checkpoints
+from tfmeta.tasks.poses import backends
 
 _TINY = (
     "--steps=2",
@@ -118,6 +119,11 @@ class DirectionTest(_WithoutXlaTestCase):
         self.assertEqual(
             np.shape([clip["actions"] for clip in outcome["clips"]]), (2, 5, 6)
         )
+        try:
+            backends.choose_backend()
+        except errors.InputError as error:
+            self.skipTest(str(error))
+        self.assertGreater((self.out / "frames.png").stat().st_size, 1000)
 
     def test_without_a_renderer_there_are_no_frames_and_a_line_says_so(self):
         with (
