@@ -1,7 +1,7 @@
 r"""One gradient step, and a point robot knows where to go.
 
 Trains a policy that one step of the policy gradient makes go to a place that it
-does not see, and two controls: what `cheetah_direction` does, in two minutes.
+does not see, and two controls: what `cheetah_direction` does, in less time.
 
     ./bazelw run //experiments:point_robot
     ./bazelw run //experiments:point_robot -- --steps=400 --methods=maml
