@@ -46,6 +46,11 @@ def check(root: pathlib.Path) -> list[str]:
         f"{source}: in no target of a BUILD file"
         for source in target_deps.list_orphans(root, owners)
     ]
+    problems += [
+        f"{target.build}: {target.label} is there twice"
+        for number, target in enumerate(targets)
+        if any(target.label == other.label for other in targets[:number])
+    ]
     for target in targets:
         problems.extend(_check_target(root, target, owners))
     problems += [

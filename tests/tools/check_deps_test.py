@@ -148,6 +148,15 @@ class CheckDepsTest(TreeTestCase):
             ["tfmeta/tasks/glyphs.py: in no target of a BUILD file"],
         )
 
+    def test_target_that_is_there_twice(self):
+        build = _TREE["tfmeta/tasks/BUILD"]
+        again = build[build.index("        py_library(") :]
+        again = again[: again.index("        )") + 10]
+        self.assertIn(
+            "tfmeta/tasks/BUILD: //tfmeta/tasks:episodes is there twice",
+            self.check(**{"tfmeta/tasks/BUILD": build + again}),
+        )
+
     def test_target_without_file(self):
         self.assertIn(
             "tfmeta/BUILD: //tfmeta:errors: no file tfmeta/errors.py",
