@@ -149,12 +149,11 @@ class CheckDepsTest(TreeTestCase):
         )
 
     def test_target_that_is_there_twice(self):
-        build = _TREE["tfmeta/tasks/BUILD"]
-        again = build[build.index("        py_library(") :]
-        again = again[: again.index("        )") + 10]
+        build = textwrap.dedent(_TREE["tfmeta/tasks/BUILD"])
+        again = 'py_library(name = "episodes", srcs = ["episodes.py"])'
         self.assertIn(
             "tfmeta/tasks/BUILD: //tfmeta/tasks:episodes is there twice",
-            self.check(**{"tfmeta/tasks/BUILD": build + again}),
+            self.check(**{"tfmeta/tasks/BUILD": f"{build}\n{again}\n"}),
         )
 
     def test_target_without_file(self):
