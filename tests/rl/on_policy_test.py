@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from tests.rl import resumed_runs
 from tfmeta import errors, optimizers
 from tfmeta.environments import point_robot
 from tfmeta.rl import (
@@ -430,7 +431,10 @@ class AgentsTest(parameterized.TestCase):
                     steps_per_iteration=40,
                     verbose=0,
                 )
-            return reports, _parameters(agent.policy)
+            return (
+                resumed_runs.without_seconds(reports),
+                _parameters(agent.policy),
+            )
 
         reports, weights = train(3)
         again, others = train(1, 3)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from tests.rl import resumed_runs
 from tfmeta import errors
 from tfmeta.environments import point_robot
 from tfmeta.functional import inner_loop
@@ -224,7 +225,9 @@ class PolicyMAMLTest(parameterized.TestCase):
                 reports += agent.fit(
                     robots, iterations=number, episodes=3, verbose=0
                 )
-            return reports, [v.numpy() for v in agent.policy.variables]
+            return resumed_runs.without_seconds(reports), [
+                v.numpy() for v in agent.policy.variables
+            ]
 
         reports, weights = train(3)
         again, others = train(1, 3)
@@ -250,7 +253,9 @@ class PolicyMAMLTest(parameterized.TestCase):
                 checkpoints=folder,
                 save_every=2,
             )
-            return reports, [v.numpy() for v in agent.variables]
+            return resumed_runs.without_seconds(reports), [
+                v.numpy() for v in agent.variables
+            ]
 
         folder = self.create_tempdir().full_path
         whole, weights = train(None, 5)

@@ -66,3 +66,11 @@ def values(made) -> list[np.ndarray]:
     """Returns all that it has learned, optimizers' state included."""
     variables = [*made._learned, *made._optimizer_variables]
     return [variable.numpy() for variable in variables]
+
+
+def without_seconds(reports) -> list[dict[str, float]]:
+    """Returns reports of iterations without what no seed fixes."""
+    return [
+        {name: value for name, value in report.items() if name != "seconds"}
+        for report in reports
+    ]
