@@ -422,7 +422,7 @@ class AgentsTest(parameterized.TestCase):
             keras.utils.set_random_seed(0)
             robot = point_robot.PointRobot("dense", [[0.5, 0.5]])
             agent = kind(2, 2, hidden=(4,))
-            agent.compile()
+            agent.compile(jit_compile=False)
             reports = []
             for number in iterations:
                 reports += agent.fit(
@@ -441,6 +441,39 @@ class AgentsTest(parameterized.TestCase):
         self.assertEqual(reports, again)
         for one, other in zip(weights, others, strict=True):
             np.testing.assert_array_equal(one, other)
+
+    @parameterized.parameters(on_policy.PPO, on_policy.TRPO)
+    def test_a_stopped_run_ends_as_one_that_was_not(self, kind):
+        def train(folder, iterations, rate=1e-3):
+            keras.utils.set_random_seed(0)
+            agent = kind(2, 2, hidden=(4,))
+            agent.compile(
+                baseline_optimizer=keras.optimizers.Adam(rate),
+                jit_compile=False,
+            )
+            reports = agent.fit(
+                [point_robot.PointRobot("dense", [[0.5, 0.5]])],
+                iterations=iterations,
+                steps_per_iteration=40,
+                verbose=0,
+                checkpoints=folder,
+                save_every=2,
+            )
+            return resumed_runs.without_seconds(reports), [
+                v.numpy() for v in agent.variables
+            ]
+
+        folder = self.create_tempdir().full_path
+        whole, weights = train(None, 5)
+        train(folder, 3)
+        reports, others = train(folder, 5)
+        self.assertEqual(whole, reports)
+        for one, other in zip(weights, others, strict=True):
+            np.testing.assert_array_equal(one, other)
+        with self.assertRaisesRegex(
+            errors.InputError, "baseline_optimizer.config.learning_rate"
+        ):
+            train(folder, 5, rate=1e-2)
 
     def test_bad_input(self):
         agent = on_policy.PPO(2, 2)

@@ -10,7 +10,7 @@ from tfmeta.gradients import batched
 from tfmeta.layers import arguments
 from tfmeta.optimizers import descent
 from tfmeta.rl import minibatches as minibatches_lib
-from tfmeta.rl import policy_losses, policy_steps
+from tfmeta.rl import policy_losses, policy_steps, run_checkpoints
 
 
 class ClippedSurrogate:
@@ -56,7 +56,7 @@ class ClippedSurrogate:
             "entropy_weight": entropy_weight,
             "epochs": epochs,
             "minibatches": minibatches,
-            "optimizer": keras.optimizers.serialize(self._optimizer),
+            "optimizer": run_checkpoints.optimizer_settings(self._optimizer),
         }
         self.passes = minibatches_lib.Passes(epochs, minibatches)
 

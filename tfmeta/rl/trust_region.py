@@ -9,7 +9,12 @@ import tensorflow as tf
 from tfmeta.gradients import batched, gramian
 from tfmeta.layers import arguments
 from tfmeta.optimizers import task_gradient_optimizer
-from tfmeta.rl import policies, policy_losses, policy_steps
+from tfmeta.rl import (
+    policies,
+    policy_losses,
+    policy_steps,
+    run_checkpoints,
+)
 
 Vector = list[tf.Tensor]
 """A vector in pieces, with the shapes of the weights."""
@@ -67,7 +72,7 @@ class TrustRegion:
             "damping": damping,
             "backtracks": backtracks,
             "shrinkage": shrinkage,
-            "surgery": surgery and keras.optimizers.serialize(surgery),
+            "surgery": surgery and run_checkpoints.optimizer_settings(surgery),
         }
         self._max_divergence = max_divergence
         self._surgery = surgery

@@ -18,6 +18,7 @@ from tfmeta.rl import (
     policies,
     policy_steps,
     rollouts,
+    run_checkpoints,
     task_inputs,
     trust_region,
 )
@@ -107,11 +108,15 @@ class _OnPolicyAgent(policy_agent.PolicyAgent):
         jit_compile: bool,
     ) -> None:
         self._improve_by(step)
+        baseline_optimizer = baseline_optimizer or keras.optimizers.Adam(1e-3)
+        self._settings["baseline_optimizer"] = (
+            run_checkpoints.optimizer_settings(baseline_optimizer)
+        )
         step.prepare(self.policy.variables, self.tasks)
         self.baseline = baselines.NetworkBaseline(
             self._inputs,
             self.tasks,
-            baseline_optimizer or keras.optimizers.Adam(1e-3),
+            baseline_optimizer,
             hidden=self._hidden,
             passes=passes,
             jit_compile=jit_compile,
