@@ -14,7 +14,7 @@ from tfmeta.environments import environment
 from tfmeta.functional import dense_chain
 from tfmeta.gradients import batched
 from tfmeta.layers import arguments
-from tfmeta.optimizers import descent, task_gradient_optimizer
+from tfmeta.optimizers import descent
 from tfmeta.rl import (
     collecting,
     exporting,
@@ -106,8 +106,6 @@ class SAC:
             action_size=action_size,
             tasks=tasks,
         )
-        for units in hidden:
-            arguments.check_positive_integers(hidden=units)
         arguments.check_shares(discount=discount, target_rate=target_rate)
         arguments.check_positive(
             initial_temperature=initial_temperature, reward_scale=reward_scale
@@ -123,14 +121,14 @@ class SAC:
         self._sizes = observation_size, action_size
         inputs = observation_size + task_inputs.size(tasks)
         self.actor = actor or policies.perceptron(
-            inputs, 2 * action_size, tuple(hidden), name="actor"
+            inputs, 2 * action_size, hidden, name="actor"
         )
         networks.check_network(
             "actor", self.actor, inputs=inputs, outputs=2 * action_size
         )
         inputs += action_size
         self.critics = list(critics) or [
-            policies.perceptron(inputs, 1, tuple(hidden), name=f"critic{n}")
+            policies.perceptron(inputs, 1, hidden, name=f"critic{n}")
             for n in (1, 2)
         ]
         for critic in self.critics:
@@ -211,17 +209,10 @@ class SAC:
         self._actor_descent = descent.Descent(actor)
         self._critic_descent = descent.Descent(critic)
         self._temperature_optimizer = temperature
-        for optimizer, variables in (
-            (actor, self.actor.trainable_variables),
-            (critic, _variables(self.critics)),
-            (temperature, [self.log_temperatures]),
-        ):
-            # Before the step is traced, within which no variable may be made.
-            if isinstance(
-                optimizer, task_gradient_optimizer.TaskGradientOptimizer
-            ):
-                optimizer.num_tasks = self.tasks
-            optimizer.build(variables)
+        # Before the step is traced, within which no variable may be made.
+        self._actor_descent.prepare(self.actor.trainable_variables, self.tasks)
+        self._critic_descent.prepare(_variables(self.critics), self.tasks)
+        temperature.build([self.log_temperatures])
         self._settings |= {
             "actor_optimizer": run_checkpoints.optimizer_settings(actor),
             "critic_optimizer": run_checkpoints.optimizer_settings(critic),
@@ -496,11 +487,9 @@ class SAC:
         return np.tanh(mean + scale * noise)
 
     def _normalized(self, observations):
-        return (
-            self._normalizer(observations)
-            if self._normalizer
-            else (observations)
-        )
+        if self._normalizer is None:
+            return observations
+        return self._normalizer(observations)
 
     def _rows(self, observations: np.ndarray) -> np.ndarray:
         """Returns what the actor sees of each task."""
