@@ -204,7 +204,6 @@ class TrustRegionTest(parameterized.TestCase):
             surgery and surgery(None),
             conjugate_steps=30,
             damping=0.0,
-            backtracks=1,
         )
         step.prepare(policy.variables, _TASKS)
         gradients = np.stack(
@@ -230,13 +229,14 @@ class TrustRegionTest(parameterized.TestCase):
             autograph=False,
             jit_compile=True,
         )()
-        if report["step_scale"] == 1:  # Else the divergence was just too large.
-            np.testing.assert_allclose(
-                _flat(_parameters(policy)) - before,
-                length * direction,
-                rtol=2e-2,
-                atol=1e-5,
-            )
+        # Shortened where the divergence was just too large.
+        self.assertBetween(float(report["step_scale"]), 0.8, 1.0)
+        np.testing.assert_allclose(
+            _flat(_parameters(policy)) - before,
+            float(report["step_scale"]) * length * direction,
+            rtol=2e-2,
+            atol=1e-5,
+        )
         self.assertBetween(float(report["divergence"]), 0.0, 1.0001e-4)
 
     def test_a_step_that_makes_nothing_better_is_not_made(self):
