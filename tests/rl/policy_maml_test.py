@@ -4,6 +4,8 @@ Where a test knows the true gradient, actions are not drawn: they are the nodes
 of a quadrature, and advantages hold its weights, so that means are exact.
 """
 
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -199,14 +201,39 @@ class PolicyMAMLTest(parameterized.TestCase):
         agent.fit(robots, iterations=40, episodes=10, verbose=0)
         played = agent.evaluate(robots, episodes=20, seed=7)
         self.assertLen(played, inner_steps + 1)
-        gains = [
-            np.mean([after.total_reward for after in played[-1]][of_robot])
-            - np.mean([before.total_reward for before in played[0]][of_robot])
-            for of_robot in (slice(None, None, 2), slice(1, None, 2))
-        ]
+        before, after = (
+            [
+                np.mean([s.total_reward for s in scores if s.task == robot])
+                for robot in range(2)
+            ]
+            for scores in (played[0], played[-1])
+        )
+        gains = np.subtract(after, before)
         # They move by at most 0.1 in a step, ten of them in an episode.
         self.assertGreater(min(gains), 0.5)
         self.assertGreater(np.mean(gains), 1.5)
+
+    def test_what_adapts_is_what_is_evaluated(self):
+        robots = [
+            point_robot.PointRobot("dense", [[0.5, sign]], horizon=5)
+            for sign in (-1.0, 1.0)
+        ]
+        agent = policy_maml.PolicyMAML(2, 2, inner_steps=2, hidden=(4,))
+        agent.compile(jit_compile=False)
+        adapted = []
+        actor = agent.policy.actor
+
+        def record(weights=None):
+            adapted.append(weights)
+            return actor(weights)
+
+        with mock.patch.object(agent.policy, "actor", record):
+            agent.evaluate(robots, episodes=2, seed=3)
+            agent.adapt(robots, episodes=2, seed=3)
+        # Before any step, after one, after two; and the same once more.
+        self.assertLen(adapted, 6)
+        for ours, theirs in zip(adapted[5], adapted[2], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
     def test_calls_go_on_where_the_last_stopped(self):
         robots = [

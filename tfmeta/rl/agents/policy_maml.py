@@ -241,7 +241,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
         self._compiled_step()
         return self._play(
             environments,
-            [0] * len(environments) if goals is None else goals,
+            goals,
             episodes,
             self._inner_steps if steps is None else steps,
             np.random.default_rng([seed]),
@@ -266,14 +266,18 @@ class PolicyMAML(policy_agent.PolicyAgent):
             seed: fixes episodes and actions.
         """
         self._compiled_step()
+        steps = self._inner_steps if steps is None else steps
+        if not steps:
+            return self.policy.actor()
+        # What the policy of the last step does is not asked for.
         batches, _ = self._play(
             environments,
-            [0] * len(environments) if goals is None else goals,
+            goals,
             episodes,
-            self._inner_steps if steps is None else steps,
+            steps - 1,
             np.random.default_rng([seed]),
         )
-        return self.policy.actor(self._adapt(batches[:-1]))
+        return self.policy.actor(self._adapt(batches))
 
     def adapted_weights(
         self,
@@ -342,7 +346,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
                 act,
                 steps=_steps(environments, episodes),
                 seed=int(generator.integers(2**31)),
-                goals=goals,
+                goals=[0] * len(environments) if goals is None else goals,
             )
             batches.append(self._batch(taken))
             played.append(taken.scores)
