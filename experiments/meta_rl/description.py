@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.meta_rl import methods, pictures, problems, trainer
 from experiments.run import contract, settings
+from tfmeta.rl import policy_losses
 
 _BUDGET = (
     settings.integer("steps", 200, "Outer steps of each method."),
@@ -23,7 +24,7 @@ _HYPERPARAMETERS = (
     settings.choice(
         "inner_loss",
         None,
-        ("log_density", "lvc", "dice"),
+        policy_losses.INNER_LOSSES,
         "What the inner step of MAML descends; by default the method's.",
     ),
     settings.number(
@@ -66,7 +67,6 @@ def describe(
     parts: Sequence[str] = (),
     splits: Sequence[str] = (),
     meta_batch_size: int | None = None,
-    steps: int = 200,
     drawn: bool = False,
 ) -> contract.Experiment:
     """Describes an experiment with policies that adapt to a task.
@@ -84,7 +84,6 @@ def describe(
         parts: the names of tasks that are scored one by one.
         splits: what is scored on, if there is a choice.
         meta_batch_size: tasks in a meta-batch, None if there are no others.
-        steps: outer steps by default.
         drawn: whether there are pictures of episodes.
     """
     split = (splits or ("meta-train",))[-1]
@@ -123,8 +122,7 @@ def describe(
         chosen=chosen,
         problem=(settings.integer("horizon", horizon, "Steps of an episode."),),
         budget=(
-            _BUDGET[0].replace(default=steps),
-            *_BUDGET[1:],
+            *_BUDGET,
             *size,
             settings.integer(
                 "episodes",

@@ -36,9 +36,10 @@ def _build(inner_steps: int):
             discount=settings["discount"],
             decay=settings["decay"],
         )
-        agent.compile(
-            trust_region.TrustRegion(settings.get("max_divergence", 0.01))
-        )
+        step = None
+        if "max_divergence" in settings:
+            step = trust_region.TrustRegion(settings["max_divergence"])
+        agent.compile(step)
         return agent
 
     return build
@@ -48,32 +49,28 @@ def methods(defaults: contract.Values) -> dict[str, Method]:
     """Returns the methods by name.
 
     Args:
-        defaults: of their settings, where the problem fixes them.
+        defaults: of their settings: the inner step's, and `max_divergence` of
+            the outer one.
     """
-    outer = {"max_divergence": 0.01} | {
+    inner = {
         name: value
         for name, value in defaults.items()
-        if name == "max_divergence"
-    }
-    inner = {
-        name: value for name, value in defaults.items() if name not in outer
+        if name != "max_divergence"
     }
     return {
         "maml": Method(
-            "MAML",
-            _build(1),
-            {**inner, **outer, "inner_loss": "log_density"},
+            "MAML", _build(1), {**defaults, "inner_loss": "log_density"}
         ),
         "maml_lvc": Method(
             "MAML, low-variance curvature",
             _build(1),
-            {**inner, **outer, "inner_loss": "lvc"},
+            {**defaults, "inner_loss": "lvc"},
         ),
         "maml_dice": Method(
-            "MAML, DiCE", _build(1), {**inner, **outer, "inner_loss": "dice"}
+            "MAML, DiCE", _build(1), {**defaults, "inner_loss": "dice"}
         ),
         "joint": Method(
-            "one policy for all tasks", _build(0), {**inner, **outer}, rounds=1
+            "one policy for all tasks", _build(0), defaults, rounds=1
         ),
         "untrained": Method(
             "from random weights", _build(0), inner, learns=False
