@@ -1,6 +1,6 @@
-r"""One gradient step, and the half-cheetah runs forward or backward.
+r"""Does one gradient step make a half-cheetah run forward or backward?
 
-Trains a policy that one step of the policy gradient makes run the right way,
+Trains a policy that one step of the policy gradient is to turn the right way,
 and two controls that take the same step (Finn et al. 2017, section 5.3).
 
     ./bazelw run //experiments:cheetah_direction

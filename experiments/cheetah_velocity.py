@@ -1,6 +1,6 @@
-r"""One gradient step, and the half-cheetah runs as fast as it should.
+r"""Does one gradient step make a half-cheetah run as fast as it should?
 
-Trains a policy that one step of the policy gradient makes run at a velocity
+Trains a policy that a step of the policy gradient is to make run at a velocity
 that it does not see, and two controls (Finn et al. 2017, section 5.3).
 
     ./bazelw run //experiments:cheetah_velocity

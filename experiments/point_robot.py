@@ -1,4 +1,4 @@
-r"""One gradient step, and a point robot knows where to go.
+r"""Does one gradient step tell a point robot where to go?
 
 Trains a policy that one step of the policy gradient makes go to a place that it
 does not see, and two controls: what `cheetah_direction` does, in less time.

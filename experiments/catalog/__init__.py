@@ -27,10 +27,10 @@ PARTS = (
     ),
     contract.Part(
         "adapt",
-        "One gradient step that runs both ways",
+        "One gradient step, both ways",
         "In reinforcement learning a task is an environment, or a goal in it, "
-        "and data come from acting. MAML learns a policy from which one step "
-        "of the policy gradient leads to a policy for the task.",
+        "and data come from acting. MAML looks for a policy from which one "
+        "step of the policy gradient leads to a policy for the task.",
         (
             meta_rl.DIRECTION,
             meta_rl.VELOCITY,

@@ -13,12 +13,12 @@ _CHOSEN = ("maml_lvc", "joint", "untrained")
 
 DIRECTION = description.describe(
     name="cheetah_direction",
-    title="One gradient step, and it runs the other way",
+    title="Does one gradient step make it run the other way?",
     lead=(
         "A half-cheetah is rewarded for running forward, or for running "
         "backward, and nothing that it sees says which. MAML (Finn et al. "
-        "2017) learns a policy that one step of the policy gradient, on a few "
-        "episodes, makes run the right way. The controls take the same step "
+        "2017) looks for a policy that one step of the policy gradient, on a "
+        "few episodes, makes run the right way. The controls take that step "
         "from a policy that was trained on both directions at once, without "
         "adapting, and from random weights. Returns are sums of rewards over "
         "an episode."
@@ -34,7 +34,7 @@ DIRECTION = description.describe(
 )
 VELOCITY = description.describe(
     name="cheetah_velocity",
-    title="One gradient step, and it runs as fast as it should",
+    title="Does one gradient step make it run as fast as it should?",
     lead=(
         "The half-cheetah is to run at a velocity between 0 and 2 m/s that it "
         "does not see (Finn et al. 2017). Goals of meta-test are none of "
@@ -51,7 +51,7 @@ VELOCITY = description.describe(
 )
 POINT = description.describe(
     name="point_robot",
-    title="One gradient step, and it knows where to go",
+    title="Does one gradient step tell it where to go?",
     lead=(
         "A point on a plane must go to a place that it does not see, and is "
         "told by its reward how far it is. Goals of meta-test are none of "

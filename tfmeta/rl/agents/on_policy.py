@@ -27,7 +27,7 @@ from tfmeta.rl import minibatches as passes_lib
 from tfmeta.rl.agents import policy_agent
 
 
-class _OnPolicyAgent(policy_agent.PolicyAgent):
+class OnPolicyAgent(policy_agent.PolicyAgent):
     """What PPO and TRPO have in common: all but how the policy is improved.
 
     In each iteration the policy takes steps in each task's environment, from
@@ -266,7 +266,7 @@ class _OnPolicyAgent(policy_agent.PolicyAgent):
         return {name: float(value) for name, value in report.items()}
 
 
-class PPO(_OnPolicyAgent):
+class PPO(OnPolicyAgent):
     """Proximal policy optimization (Schulman et al. 2017).
 
     Everything but the policy's step is that of `TRPO`, too: in each iteration
@@ -282,7 +282,7 @@ class PPO(_OnPolicyAgent):
         agent.compile()
         agent.fit([pendulum], iterations=50)
 
-    See `_OnPolicyAgent` for attributes and arguments.
+    See `OnPolicyAgent` for attributes and arguments.
     """
 
     def compile(
@@ -322,10 +322,10 @@ class PPO(_OnPolicyAgent):
         self._compile(step, baseline_optimizer, step.passes, jit_compile)
 
 
-class TRPO(_OnPolicyAgent):
+class TRPO(OnPolicyAgent):
     """Trust-region policy optimization (Schulman et al. 2015).
 
-    See `PPO` for what an iteration is, and `_OnPolicyAgent` for attributes and
+    See `PPO` for what an iteration is, and `OnPolicyAgent` for attributes and
     arguments.
     """
 
