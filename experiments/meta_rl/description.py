@@ -6,13 +6,10 @@ from experiments.meta_rl import methods, pictures, problems, trainer
 from experiments.run import contract, settings
 from tfmeta.rl import policy_losses
 
-_BUDGET = (
-    settings.integer("steps", 200, "Outer steps of each method."),
-    settings.integer(
-        "steps_per_epoch",
-        10,
-        "Steps from one checkpoint and point of the curves to the next.",
-    ),
+_PER_EPOCH = settings.integer(
+    "steps_per_epoch",
+    10,
+    "Steps from one checkpoint and point of the curves to the next.",
 )
 _HYPERPARAMETERS = (
     settings.number(
@@ -33,6 +30,13 @@ _HYPERPARAMETERS = (
         "Mean KL divergence of an outer step, in nats; by default the "
         "method's.",
         title="KL",
+    ),
+    settings.integer(
+        "hidden_units",
+        None,
+        "Units of each of the policy's two hidden layers; by default the "
+        "method's.",
+        title="units",
     ),
     settings.number(
         "action_scale",
@@ -59,6 +63,7 @@ def describe(
     title: str,
     lead: str,
     load: Callable[[contract.Values], problems.Problem],
+    steps: int,
     horizon: int,
     episodes: int,
     eval_episodes: int,
@@ -76,6 +81,7 @@ def describe(
         title: of its chapter.
         lead: what the chapter begins with.
         load: makes the problem.
+        steps: outer steps by default.
         horizon: steps of an episode by default.
         episodes: of each task, before and after the step, by default.
         eval_episodes: likewise, to score on.
@@ -122,7 +128,8 @@ def describe(
         chosen=chosen,
         problem=(settings.integer("horizon", horizon, "Steps of an episode."),),
         budget=(
-            *_BUDGET,
+            settings.integer("steps", steps, "Outer steps of each method."),
+            _PER_EPOCH,
             *size,
             settings.integer(
                 "episodes",
@@ -156,5 +163,10 @@ def describe(
             pictures.returns(split),
             *([pictures.FRAMES] if drawn else ()),
         ),
-        shown_settings=("inner_learning_rate", "inner_loss", "max_divergence"),
+        shown_settings=(
+            "inner_learning_rate",
+            "inner_loss",
+            "max_divergence",
+            "hidden_units",
+        ),
     )

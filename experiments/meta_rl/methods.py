@@ -32,6 +32,7 @@ def _build(inner_steps: int):
             inner_learning_rate=settings["inner_learning_rate"],
             inner_steps=inner_steps,
             inner_loss=settings.get("inner_loss", "log_density"),
+            hidden=(settings["hidden_units"],) * 2,
             scale=settings["action_scale"],
             discount=settings["discount"],
             decay=settings["decay"],

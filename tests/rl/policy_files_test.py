@@ -107,14 +107,19 @@ class WeightsTest(parameterized.TestCase):
         agent.save_weights(self.file)
         other = sac.SAC(3, 2, 2, hidden=(8,), **given)
         other.load_weights(self.file)
-        for ours, theirs in zip(other._learned, agent._learned, strict=True):
+        for ours, theirs in zip(
+            other._learned.variables, agent._learned.variables, strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)
         seen = np.random.default_rng(0).normal(4, 3, (2, 3))
         np.testing.assert_array_equal(other.act(seen), agent.act(seen))
 
     @parameterized.parameters(
         ({"hidden": (9,)}, r"another network.*shape \(3, 8\), expected \(3, 9"),
-        ({"normalize_observations": True}, "normalize_observations=False, exp"),
+        (
+            {"normalize_observations": True},
+            "no normalization, expected normalize_obs",
+        ),
     )
     def test_of_another_agent(self, changed, message):
         _agent(1).save_weights(self.file)

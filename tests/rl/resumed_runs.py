@@ -64,7 +64,7 @@ def fit(made, each, folder, **given):
 
 def values(made) -> list[np.ndarray]:
     """Returns all that it has learned, optimizers' state included."""
-    variables = [*made._learned, *made._optimizer_variables]
+    variables = made.variables
     return [variable.numpy() for variable in variables]
 
 

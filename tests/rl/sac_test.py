@@ -74,12 +74,12 @@ def _reference_gradients(agent, batch, noise, task):
         before, as a function, and the entropy.
     """
     alpha = float(np.exp(agent.log_temperatures.numpy()[task]))
-    one_hot = np.eye(agent.tasks)[task] if agent.tasks > 1 else []
+    one_hot = np.eye(agent.tasks, dtype=np.float32)[task]
+    if agent.tasks == 1:
+        one_hot = one_hot[:0]
 
-    def seen(observations):
-        return tf.constant(
-            [[*row, *one_hot] for row in observations], tf.float32
-        )
+    def seen(*parts):
+        return tf.concat([*parts, tf.tile([one_hot], (len(parts[0]), 1))], -1)
 
     def draw(observations, noise):
         mean, log_scale = tf.split(agent.actor(seen(observations)), 2, -1)
@@ -95,8 +95,7 @@ def _reference_gradients(agent, batch, noise, task):
         return actions, log_densities
 
     def judge(critics, observations, actions):
-        inputs = tf.concat([seen(observations), actions], -1)
-        return [critic(inputs)[:, 0] for critic in critics]
+        return [critic(seen(observations, actions))[:, 0] for critic in critics]
 
     after, log_densities = draw(batch.next_observation[task], noise[0])
     worst = tf.minimum(

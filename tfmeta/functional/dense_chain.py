@@ -6,20 +6,21 @@ import keras
 import tensorflow as tf
 
 from tfmeta import errors
+from tfmeta.layers.sharing import task_dense
 
 
 class DenseChain:
-    """Runs a chain of `Dense` layers on weights given as tensors.
+    """Runs a chain of dense layers on weights given as tensors.
 
     Tasks are an axis of the data, and may be one of the weights: so the
     gradient by a task's copy of them is a batched product, and no loop over
     tasks is needed.
 
     Attributes:
-        layers: the `Dense` layers, in order.
+        layers: the `Dense` and `TaskDense` layers, in order.
 
     Args:
-        network: a built Keras model, a chain of `Dense` layers.
+        network: a built Keras model, a chain of such layers.
 
     Raises:
         InputError: if the network is another.
@@ -35,7 +36,8 @@ class DenseChain:
 
         Args:
             weights: kernel and bias of each layer, as the network has them,
-                each as it is or with a leading axis of tasks.
+                those of `Dense` layers as they are or with a leading axis of
+                tasks.
             inputs: `[tasks, batch, inputs]`.
 
         Returns:
@@ -58,16 +60,17 @@ class DenseChain:
         return values
 
 
-def _dense_layers(network: keras.Model) -> list[keras.layers.Dense]:
+def _dense_layers(network: keras.Model) -> list[keras.Layer]:
     layers = [
         layer
         for layer in network.layers
         if not isinstance(layer, keras.layers.InputLayer)
     ]
     for layer in layers:
-        if type(layer) is not keras.layers.Dense:
+        if type(layer) not in (keras.layers.Dense, task_dense.TaskDense):
             raise errors.InputError(
                 f"network={network.name!r} holds {layer.name!r}, a "
-                f"{type(layer).__name__}: expected a chain of Dense layers"
+                f"{type(layer).__name__}: expected a chain of Dense layers, "
+                "or TaskDense"
             )
     return layers

@@ -29,6 +29,8 @@ class BatchedPass:
         tasks: number of tasks.
         by_task: whether task gradients will be asked for, as
             `Descent.makes_task_gradients` says.
+        own: those among the variables that hold weights for each task, `[tasks,
+            ...]`: a task's loss depends on its own alone.
     """
 
     split = replicas.Split.TASKS
@@ -40,13 +42,16 @@ class BatchedPass:
         tasks: int,
         *,
         by_task: bool,
+        own: Sequence[keras.Variable] = (),
     ):
         self._compute = losses
         self._count = tasks
         self.variables = variables
         # Taken once: a step changes the variables.
         self._weights = [tf.convert_to_tensor(v) for v in variables]
-        self._copied = set(range(len(variables))) if by_task else set()
+        self._shared = [v for v in variables if id(v) not in set(map(id, own))]
+        self._own = own
+        self._copied = set(self._places(self._shared)) if by_task else set()
         self._tape, self._values, (self._losses, self._outputs) = self._run(
             self._copied
         )
@@ -79,27 +84,39 @@ class BatchedPass:
             output_gradients=weights / self._count,
             unconnected_gradients="zero",
         )
-        if self._copied:
-            gradients = [tf.reduce_sum(gradient, 0) for gradient in gradients]
+        gradients = [
+            tf.reduce_sum(gradient, 0) if place in self._copied else gradient
+            for place, gradient in enumerate(gradients)
+        ]
         return list(zip(gradients, self.variables, strict=True))
 
     def differentiate_tasks(self, factors, common_factor):
-        """Makes one backward pass; every variable is shared."""
-        gradients = (
-            self._gradients(self._tape, self._losses, self._values, factors)
-            if self._copied
-            else self.differentiate_part(factors, self.variables)
-        )
-        return self.differentiate_unshared(factors, common_factor)._replace(
-            shared=list(zip(gradients, self.variables, strict=True))
+        """Makes one backward pass."""
+        del common_factor  # All belongs to tasks.
+        variables = [*self._shared, *self._own]
+        if self._copied:
+            gradients = self._gradients_of(factors, variables)
+        else:
+            gradients = [
+                *self.differentiate_part(factors, self._shared),
+                *self._gradients_of(factors, self._own),
+            ]
+        pairs = list(zip(gradients, variables, strict=True))
+        count = len(self._shared)
+        return task_gradients.TaskGradients(
+            shared=pairs[:count],
+            own=pairs[count:],
+            common=[],
+            losses=self.losses,
         )
 
     def differentiate_unshared(self, factors, common_factor):
-        """Returns the losses: nothing is a task's own, nothing is common."""
-        del factors, common_factor
+        """Differentiates by what tasks have for themselves."""
+        del common_factor
+        gradients = self._gradients_of(factors, self._own) if self._own else []
         return task_gradients.TaskGradients(
-            shared=[(None, variable) for variable in self.variables],
-            own=[],
+            shared=[(None, variable) for variable in self._shared],
+            own=list(zip(gradients, self._own, strict=True)),
             common=[],
             losses=self.losses,
         )
@@ -146,6 +163,11 @@ class BatchedPass:
             tape.watch(values)
             results = self._compute(values)
         return tape, values, results
+
+    def _gradients_of(self, factors, variables) -> list[tf.Tensor]:
+        """Differentiates what was recorded at first."""
+        values = [self._values[place] for place in self._places(variables)]
+        return self._gradients(self._tape, self._losses, values, factors)
 
     def _gradients(self, tape, losses, values, factors) -> list[tf.Tensor]:
         return tape.gradient(

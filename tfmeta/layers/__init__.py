@@ -17,6 +17,7 @@ from tfmeta.layers.sharing.sluice import (
     SluiceUnit,
 )
 from tfmeta.layers.sharing.task_attention import TaskAttention
+from tfmeta.layers.sharing.task_dense import TaskDense
 from tfmeta.layers.variational.base import VariationalLayer
 from tfmeta.layers.variational.conv import (
     Conv2DFlipout,
@@ -62,6 +63,7 @@ __all__ = [
     "StochasticBottleneck",
     "TaskAttention",
     "TaskBatchNormalization",
+    "TaskDense",
     "TaskLayerNormalization",
     "VariationalLayer",
 ]

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import saved_model
-from tfmeta.rl import normalization, task_inputs
+from tfmeta.rl import networks, normalization
 
 
 def export_policy(
@@ -27,8 +27,8 @@ def export_policy(
 
     Args:
         path: folder to write; it must not exist yet, or be empty.
-        network: from observations, with several tasks followed by a one-hot
-            vector of the task, to what `decide` takes.
+        network: from observations to what `decide` takes, as `TaskNetwork` has
+            it.
         decide: from the network's outputs `[batch, outputs]` to actions.
         tasks: number of tasks.
         normalizer: what observations go through first, with the statistics that
@@ -37,22 +37,30 @@ def export_policy(
     Raises:
         InputError: if `path` holds something.
     """
-    inputs = network.inputs[0].shape[-1]
-    size = inputs - task_inputs.size(tasks)
+    tells_tasks = networks.tells_tasks(network, tasks)
+    size = network.input_shape[-1] - (tasks if tells_tasks else 0)
+
+    def normalized(observation):
+        return normalizer.apply(observation) if normalizer else observation
 
     def act(observation):
-        seen = normalizer.apply(observation) if normalizer else observation
-        return {"action": decide(network(seen))}
+        return {"action": decide(network(normalized(observation)))}
 
     def act_in_task(observation, task):
-        seen = normalizer.apply(observation) if normalizer else observation
+        seen = normalized(observation)
         in_range = tf.debugging.Assert(
             tf.reduce_all((task >= 0) & (task < tasks)),
             [f"task: expected numbers from 0 to {tasks - 1}, got", task],
         )
         with tf.control_dependencies([in_range]):
-            one_hot = tf.one_hot(task, tasks)
-        return {"action": decide(network(tf.concat([seen, one_hot], -1)))}
+            task = tf.identity(task)
+        if tells_tasks:
+            seen = tf.concat([seen, tf.one_hot(task, tasks)], -1)
+        if len(network.input_shape) == 2:
+            return {"action": decide(network(seen))}
+        # What every task's weights say, of which one is taken.
+        outputs = network(tf.repeat(seen[:, tf.newaxis], tasks, 1))
+        return {"action": decide(tf.gather(outputs, task, batch_dims=1))}
 
     observation = tf.TensorSpec((None, size), tf.float32)
     task = tf.TensorSpec((None,), tf.int32)

@@ -100,3 +100,57 @@ class RunningNormalizer:
             self._shift
         )
         self._scale = self._scale.astype(np.float32)
+
+
+class RewardNormalizer:
+    """Divides the rewards of each task by the mean of their absolute values.
+
+    The mean is of all that was added. So tasks whose rewards differ in size
+    weigh alike in losses that they share; applied to what a replay gives, old
+    rewards are divided by what is known now.
+
+    Args:
+        tasks: number of tasks.
+    """
+
+    def __init__(self, tasks: int):
+        self._count = 0
+        self._sums = np.zeros(tasks)
+
+    def add(self, rewards: np.ndarray) -> None:
+        """Counts rewards.
+
+        Args:
+            rewards: one of each task, `[tasks]`.
+        """
+        self._count += 1
+        self._sums += np.abs(rewards)
+
+    def __call__(self, rewards: np.ndarray) -> np.ndarray:
+        """Returns normalized rewards, float32; as they are before any came.
+
+        Args:
+            rewards: `[..., tasks, batch]`.
+        """
+        # A task that gave nothing but zeros has nothing to divide.
+        means = np.where(self._sums > 0, self._sums, 1) / max(self._count, 1)
+        return np.asarray(rewards, np.float32) / means[:, np.newaxis].astype(
+            np.float32
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Returns the statistics as JSON holds them, exactly."""
+        return {"count": self._count, "sums": self._sums.tolist()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state` returned.
+
+        Raises:
+            InputError: if it is of another number of tasks.
+        """
+        sums = np.array(state["sums"], np.float64)
+        if sums.shape != self._sums.shape:
+            raise errors.InputError(
+                f"normalizer: of {sums.size} tasks, expected {self._sums.size}"
+            )
+        self._count, self._sums = int(state["count"]), sums

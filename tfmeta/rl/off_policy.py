@@ -68,11 +68,16 @@ class OffPolicyRun:
         self.steps = 0
         self._batch_size = batch_size
 
-    def step(self, actions: np.ndarray) -> list[collecting.EpisodeScore]:
-        """Takes an action in each environment; returns the episodes that ended.
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[replay.Transitions, list[collecting.EpisodeScore]]:
+        """Takes an action in each environment.
 
         Args:
             actions: `[tasks, action_size]`, in [-1, 1].
+
+        Returns:
+            What came of it, `[tasks, ...]`, and the episodes that ended.
 
         Raises:
             InputError: if an environment gives what is not finite.
@@ -81,7 +86,7 @@ class OffPolicyRun:
         self.replay.add(transitions)
         self.scores += finished
         self.steps += 1
-        return finished
+        return transitions, finished
 
     def sample(self, updates: int) -> replay.Transitions:
         """Draws batches `[updates, tasks, batch_size, ...]` from the replay."""

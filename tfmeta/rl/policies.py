@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import errors
+from tfmeta import errors, layers
 from tfmeta.functional import dense_chain
 from tfmeta.layers import arguments
 from tfmeta.rl import mirror
@@ -223,6 +223,8 @@ def perceptron(
     *,
     activation: str = "relu",
     name: str,
+    tasks: int = 1,
+    per_task_from: int | None = None,
 ) -> keras.Model:
     """Builds what agents have by default: a multi-layer perceptron.
 
@@ -232,23 +234,41 @@ def perceptron(
         hidden: units of each hidden layer.
         activation: of the hidden layers.
         name: of the model.
+        tasks: number of tasks, for `per_task_from`.
+        per_task_from: the first layer of which each task has its own weights, 0
+            for all, -1 for the last: the model is then from `[batch, tasks,
+            inputs]` to `[batch, tasks, outputs]`. None if tasks share all.
 
     Raises:
-        InputError: if a size is not a positive integer.
+        InputError: if a size is not a positive integer, or there is no such
+            layer.
     """
     arguments.check_positive_integers(inputs=inputs, outputs=outputs)
     for units in hidden:
         arguments.check_positive_integers(hidden=units)
+    count = len(hidden) + 1
+    if per_task_from is not None and not -count <= per_task_from < count:
+        raise errors.InputError(
+            f"per_task_from={per_task_from}: expected the number of a layer, "
+            f"{-count} to {count - 1}, or None"
+        )
+    shared = count if per_task_from is None else per_task_from % count
+
+    def layer(number, units, **settings):
+        if number < shared:
+            return keras.layers.Dense(units, **settings)
+        return layers.TaskDense(units, tasks, **settings)
+
     return keras.Sequential(
         [
-            keras.Input((inputs,)),
-            *(
-                keras.layers.Dense(
-                    units, activation=activation, name=f"hidden{n}"
-                )
-                for n, units in enumerate(hidden, start=1)
+            keras.Input(
+                (inputs,) if per_task_from is None else (tasks, inputs)
             ),
-            keras.layers.Dense(outputs, name="head"),
+            *(
+                layer(n, units, activation=activation, name=f"hidden{n + 1}")
+                for n, units in enumerate(hidden)
+            ),
+            layer(len(hidden), outputs, name="head"),
         ],
         name=name,
     )

@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,44 @@ class Transitions(NamedTuple):
     terminated: np.ndarray
 
 
+def as_rows(transitions: Transitions) -> np.ndarray:
+    """Returns transitions as rows, `[..., row]` float32.
+
+    Args:
+        transitions: `[..., size]`, and `[...]`.
+    """
+    axes = np.ndim(transitions.reward)
+    return np.concatenate(
+        [
+            part if np.ndim(part) > axes else np.expand_dims(part, -1)
+            for part in transitions
+        ],
+        axis=-1,
+        dtype=np.float32,
+        casting="unsafe",
+    )
+
+
+def as_transitions(
+    rows: Any, observation_size: int, action_size: int
+) -> Transitions:
+    """Returns what is in rows, of NumPy or of TensorFlow.
+
+    Args:
+        rows: `[..., row]`, see `as_rows`.
+        observation_size: numbers in an observation.
+        action_size: numbers in an action.
+    """
+    reward = observation_size + action_size
+    return Transitions(
+        rows[..., :observation_size],
+        rows[..., observation_size:reward],
+        rows[..., reward],
+        rows[..., reward + 1 : -1],
+        rows[..., -1],
+    )
+
+
 class Replay:
     """The last transitions of each of several tasks, from which batches come.
 
@@ -69,11 +107,8 @@ class Replay:
             observation_size=observation_size,
             action_size=action_size,
         )
-        # Where the parts of a row end.
-        self._borders = np.cumsum(
-            [observation_size, action_size, 1, observation_size]
-        )
-        row_size = int(self._borders[-1]) + 1
+        self._sizes = observation_size, action_size
+        row_size = 2 * observation_size + action_size + 2
         # Of a large array of zeros the system gives no page before it is used.
         self._rows = np.zeros((tasks, capacity, row_size), np.float32)
         self._added = 0
@@ -133,12 +168,7 @@ class Replay:
             )
         chosen = generator.integers(len(self), size=(self.tasks, batch_size))
         rows = self._rows[np.arange(self.tasks)[:, np.newaxis], chosen]
-        observation, action, reward, after, terminated = np.split(
-            rows, self._borders, axis=-1
-        )
-        return Transitions(
-            observation, action, reward[..., 0], after, terminated[..., 0]
-        )
+        return as_transitions(rows, *self._sizes)
 
     def save(
         self,

@@ -1,6 +1,7 @@
 """How the networks of an agent know which task it is."""
 
 import numpy as np
+import tensorflow as tf
 
 
 def size(tasks: int) -> int:
@@ -31,4 +32,19 @@ def append(observations: np.ndarray) -> np.ndarray:
             ),
         ],
         axis=-1,
+    )
+
+
+def append_tensor(observations: tf.Tensor) -> tf.Tensor:
+    """Does the same in TensorFlow.
+
+    Args:
+        observations: `[tasks, batch, observation_size]`.
+    """
+    tasks, batch, _ = observations.shape
+    if tasks == 1:
+        return observations
+    one_hot = tf.eye(tasks, dtype=observations.dtype)[:, tf.newaxis]
+    return tf.concat(
+        [observations, tf.broadcast_to(one_hot, (tasks, batch, tasks))], -1
     )

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.layers import arguments
+from tfmeta.layers.sharing import stacked
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -53,7 +54,7 @@ class RoutedDense(keras.Layer):
         self.kernels = self.add_weight(
             name="kernels",
             shape=(self.blocks, inputs_shape[-1], self.units),
-            initializer=self._initialize,
+            initializer=stacked.initialize_each(self.kernel_initializer),
             # `call` casts the chosen block alone.
             autocast=False,
         )
@@ -108,13 +109,3 @@ class RoutedDense(keras.Layer):
                 self.kernel_initializer
             ),
         }
-
-    def _initialize(self, shape, dtype):
-        # Each block as a layer of its own: the fans are those of one block, and
-        # clones, for an initializer gives the same values at each call.
-        return tf.stack(
-            [
-                self.kernel_initializer.clone()(shape[1:], dtype)
-                for _ in range(shape[0])
-            ]
-        )

@@ -1,7 +1,6 @@
 """Soft actor-critic for one task or several."""
 
 import os
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,16 +8,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta import checkpoint_folder, errors
+from tfmeta import errors
 from tfmeta.environments import environment
-from tfmeta.functional import dense_chain
-from tfmeta.gradients import batched
 from tfmeta.layers import arguments
 from tfmeta.optimizers import descent
 from tfmeta.rl import (
     collecting,
     exporting,
-    mirror,
     networks,
     normalization,
     off_policy,
@@ -26,12 +22,10 @@ from tfmeta.rl import (
     progress,
     replay,
     run_checkpoints,
-    sac_losses,
+    sac_updates,
     task_inputs,
+    weight_files,
 )
-
-# Before the names of the normalizer's statistics among saved weights.
-_STATISTICS = "normalizer."
 
 
 class SAC:
@@ -40,8 +34,8 @@ class SAC:
     Twin critics, target critics that follow them, and a temperature for each
     task, which keeps the entropy of its actions near a target. All tasks have
     one actor and one pair of critics, to which each task is a one-hot vector
-    behind the observation; with one task there is none, and it is the ordinary
-    agent.
+    behind the inputs, or whose last layers each task has for itself, see
+    `per_task_from`; with one task it is the ordinary agent.
 
     The losses of tasks are averaged. With an ordinary optimizer an update makes
     one backward pass of their mean; with one of `tfmeta.optimizers`, such as
@@ -53,9 +47,9 @@ class SAC:
         agent.fit([pendulum], steps=10_000)
 
     Attributes:
-        actor: from observations (and task) `[batch, inputs]` to `[batch, 2
-            action_size]`, see `policies.SquashedNormal`.
-        critics: two, from observations (and task) and actions to `[batch, 1]`.
+        actor: from observations to `2 action_size` numbers, see
+            `networks.TaskNetwork` and `policies.SquashedNormal`.
+        critics: two, from observations and actions to a number.
         target_critics: these as they were, see `target_rate`.
         log_temperatures: log alpha of each task, `[tasks]`.
         updates: how many were made, which is also what noise is drawn by.
@@ -66,6 +60,10 @@ class SAC:
         action_size: numbers in an action, in (-1, 1).
         tasks: number of tasks.
         hidden: units of the hidden layers of actor and critics.
+        critic_hidden: those of critics, if they are others.
+        per_task_from: the first layer of which each task has its own weights:
+            -1 for an actor and critics with a head for each task (multi-head
+            SAC), 0 for an agent for each. Default: tasks share all.
         discount: gamma.
         target_rate: tau, how far target critics move to the critics in an
             update.
@@ -75,8 +73,11 @@ class SAC:
         normalize_observations: whether networks see observations less their
             mean, over their standard deviation, of all that were seen in `fit`,
             see `normalization.RunningNormalizer`.
-        actor: a network of yours, see the attribute: a built chain of `Dense`
-            layers, activated as `Mirror` says. By default ReLU and `hidden`.
+        normalize_rewards: whether rewards of the replay are divided by the mean
+            of their task's absolute values, see
+            `normalization.RewardNormalizer`.
+        actor: a network of yours, see the attribute, activated as `Mirror`
+            says. By default ReLU and `hidden`.
         critics: likewise two.
         seed: fixes the noise of actions in updates. Weights are Keras'.
 
@@ -91,12 +92,15 @@ class SAC:
         tasks: int = 1,
         *,
         hidden: Sequence[int] = (256, 256),
+        critic_hidden: Sequence[int] | None = None,
+        per_task_from: int | None = None,
         discount: float = 0.99,
         target_rate: float = 5e-3,
         target_entropy: float | None = None,
         initial_temperature: float = 1.0,
         reward_scale: float = 1.0,
         normalize_observations: bool = False,
+        normalize_rewards: bool = False,
         actor: keras.Model | None = None,
         critics: Sequence[keras.Model] = (),
         seed: int = 0,
@@ -111,75 +115,104 @@ class SAC:
             initial_temperature=initial_temperature, reward_scale=reward_scale
         )
         self.tasks = tasks
-        self._discount = discount
-        self._target_rate = target_rate
-        self._target_entropy = float(
-            -action_size if target_entropy is None else target_entropy
-        )
-        self._reward_scale = reward_scale
-        self._seed = seed
         self._sizes = observation_size, action_size
-        inputs = observation_size + task_inputs.size(tasks)
-        self.actor = actor or policies.perceptron(
-            inputs, 2 * action_size, hidden, name="actor"
+        self._losses = {
+            "discount": discount,
+            "target_rate": target_rate,
+            "target_entropy": float(
+                -action_size if target_entropy is None else target_entropy
+            ),
+            "reward_scale": reward_scale,
+            "seed": seed,
+        }
+        tells_tasks = task_inputs.size(tasks) if per_task_from != 0 else 0
+        inputs = observation_size + tells_tasks
+        shared = {"tasks": tasks, "per_task_from": per_task_from}
+        self._learned = sac_updates.SACNetworks(
+            actor
+            or policies.perceptron(
+                inputs, 2 * action_size, hidden, name="actor", **shared
+            ),
+            list(critics)
+            or [
+                policies.perceptron(
+                    inputs + action_size,
+                    1,
+                    hidden if critic_hidden is None else critic_hidden,
+                    name=f"critic{n}",
+                    **shared,
+                )
+                for n in (1, 2)
+            ],
+            tasks=tasks,
+            sizes=self._sizes,
+            temperature=initial_temperature,
         )
-        networks.check_network(
-            "actor", self.actor, inputs=inputs, outputs=2 * action_size
-        )
-        inputs += action_size
-        self.critics = list(critics) or [
-            policies.perceptron(inputs, 1, hidden, name=f"critic{n}")
-            for n in (1, 2)
-        ]
-        for critic in self.critics:
-            networks.check_network("critics", critic, inputs=inputs, outputs=1)
-        if len(self.critics) != 2 or self.critics[0] is self.critics[1]:
-            raise errors.InputError(
-                f"critics: expected two networks, got {len(set(self.critics))}"
-            )
-        self.target_critics = list(map(keras.models.clone_model, self.critics))
-        for target, critic in zip(
-            self.target_critics, self.critics, strict=True
-        ):
-            target.set_weights(critic.get_weights())
+        self._mirror = networks.TaskMirror(self._learned.actor)
         self._normalizer = (
             normalization.RunningNormalizer(observation_size)
             if normalize_observations
             else None
         )
-        self.log_temperatures = keras.Variable(
-            np.full(tasks, np.log(initial_temperature)),
-            dtype="float32",
-            name="log_temperatures",
+        self._reward_normalizer = (
+            normalization.RewardNormalizer(tasks) if normalize_rewards else None
         )
-        self.updates = keras.Variable(
-            0, dtype="int64", trainable=False, name="updates"
-        )
-        self._act = dense_chain.DenseChain(self.actor)
-        self._mirror = mirror.Mirror(self.actor)
-        self._judges = list(map(dense_chain.DenseChain, self.critics))
         self._step: Any = None
         self.stop_training = False
         self._settings: dict[str, Any] = {
             "agent": type(self).__name__,
             "tasks": tasks,
-            "discount": discount,
-            "target_rate": target_rate,
-            "target_entropy": self._target_entropy,
-            "reward_scale": reward_scale,
+            **self._losses,
             "normalize_observations": normalize_observations,
+            "normalize_rewards": normalize_rewards,
             "layers": [
-                [layer.units, keras.activations.serialize(layer.activation)]
-                for chain in (self._act, *self._judges)
-                for layer in chain.layers
+                [
+                    type(layer).__name__,
+                    layer.units,
+                    keras.activations.serialize(layer.activation),
+                ]
+                for network in (self._learned.actor, *self._learned.critics)
+                for layer in network.layers
             ],
-            "agent_seed": seed,
         }
+
+    @property
+    def actor(self) -> keras.Model:
+        """The actor, see above."""
+        return self._learned.actor.network
+
+    @property
+    def critics(self) -> list[keras.Model]:
+        """The critics, see above."""
+        return [critic.network for critic in self._learned.critics]
+
+    @property
+    def target_critics(self) -> list[keras.Model]:
+        """The target critics, see above."""
+        return [critic.network for critic in self._learned.target_critics]
+
+    @property
+    def log_temperatures(self) -> keras.Variable:
+        """Logarithms of the temperatures, see above."""
+        return self._learned.log_temperatures
+
+    @property
+    def updates(self) -> keras.Variable:
+        """The number of updates, see above."""
+        return self._learned.updates
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
         """The actor's, which is what Keras' callbacks look at."""
-        return self._actor_descent.optimizer
+        return self._optimizers[0]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that the compiled agent has learned, optimizers' state too."""
+        return [
+            *self._learned.variables,
+            *(v for each in self._optimizers for v in each.variables),
+        ]
 
     def compile(
         self,
@@ -206,13 +239,13 @@ class SAC:
                 temperature_optimizer,
             )
         )
-        self._actor_descent = descent.Descent(actor)
-        self._critic_descent = descent.Descent(critic)
-        self._temperature_optimizer = temperature
+        learned = self._learned
+        actor_descent, critic_descent = map(descent.Descent, (actor, critic))
         # Before the step is traced, within which no variable may be made.
-        self._actor_descent.prepare(self.actor.trainable_variables, self.tasks)
-        self._critic_descent.prepare(_variables(self.critics), self.tasks)
-        temperature.build([self.log_temperatures])
+        actor_descent.prepare(learned.actor.variables, self.tasks)
+        critic_descent.prepare(learned.of_critics, self.tasks)
+        temperature.build([learned.log_temperatures])
+        self._optimizers = actor, critic, temperature
         self._settings |= {
             "actor_optimizer": run_checkpoints.optimizer_settings(actor),
             "critic_optimizer": run_checkpoints.optimizer_settings(critic),
@@ -222,7 +255,17 @@ class SAC:
             "jit_compile": jit_compile,
         }
         self._step = tf.function(
-            self._make_updates, autograph=False, jit_compile=jit_compile
+            sac_updates.SACUpdates(
+                learned,
+                actor_descent,
+                critic_descent,
+                temperature,
+                tasks=self.tasks,
+                sizes=self._sizes,
+                **self._losses,
+            ).__call__,
+            autograph=False,
+            jit_compile=jit_compile,
         )
 
     def update(self, batches: replay.Transitions) -> dict[str, np.ndarray]:
@@ -243,22 +286,23 @@ class SAC:
         """
         if self._step is None:
             raise errors.InputError("update: call compile first")
-        arrays = [
-            np.asarray(part, np.float32)
-            for part in batches._replace(
+        shape = np.shape(batches.reward)
+        if len(shape) not in (2, 3) or shape[-2] != self.tasks:
+            raise errors.InputError(
+                f"batches: rewards of shape {shape}, expected [updates, "
+                f"{self.tasks} tasks, batch]"
+            )
+        rows = replay.as_rows(
+            batches._replace(
                 observation=self._normalized(batches.observation),
                 next_observation=self._normalized(batches.next_observation),
+                reward=self._reward_normalizer(batches.reward)
+                if self._reward_normalizer
+                else batches.reward,
             )
-        ]
-        if arrays[2].ndim == 2:
-            arrays = [part[np.newaxis] for part in arrays]
-        if arrays[2].ndim != 3 or arrays[2].shape[1] != self.tasks:
-            raise errors.InputError(
-                f"batches: rewards of shape {arrays[2].shape}, expected "
-                f"[updates, {self.tasks} tasks, batch]"
-            )
+        )
         report, actor = self._step(
-            replay.Transitions(*map(tf.constant, arrays))
+            tf.constant(rows if rows.ndim == 4 else rows[np.newaxis])
         )
         self._mirror.take(list(map(np.asarray, actor)))
         return {name: value.numpy() for name, value in report.items()}
@@ -335,13 +379,12 @@ class SAC:
                     "environments": [each.name for each in environments],
                     "horizons": [each.horizon for each in environments],
                 },
-                variables=[*self._learned, *self._optimizer_variables],
+                variables=self.variables,
                 parts={"collector": run.collector, "replay": run.replay},
             )
             if (state := saved.restore(steps)) is not None:
                 run.set_state(state["run"])
-                if self._normalizer:
-                    self._normalizer.set_state(state["normalizer"])
+                self._set_statistics(state)
         told = progress.Progress(
             self,
             environments,
@@ -360,15 +403,17 @@ class SAC:
                     run.generator,
                     knows_better=run.steps >= warm_up,
                 )
-                told.add(run.step(actions))
+                transitions, finished = run.step(actions)
+                if self._reward_normalizer:
+                    self._reward_normalizer.add(transitions.reward)
+                told.add(finished)
                 if run.steps >= warm_up and run.steps % updates_per_call == 0:
                     told.add(report=self.update(run.sample(updates_per_call)))
             told.end_epoch(epoch, run.steps)
             if saved is not None:
-                state = {"run": run.state()}
-                if self._normalizer:
-                    state["normalizer"] = self._normalizer.state()
-                saved.save(run.steps, state)
+                saved.save(
+                    run.steps, {"run": run.state(), **self._statistics()}
+                )
         told.end()
         return run.scores
 
@@ -389,7 +434,7 @@ class SAC:
             )
         # Whoever sets weights does not say so.
         self._mirror.refresh()
-        outputs = self._mirror(self._rows(observations))
+        outputs = self._mirror(self._normalized(observations))
         return np.tanh(outputs[:, : self._sizes[1]])
 
     def save_weights(self, path: str | os.PathLike) -> None:
@@ -401,14 +446,7 @@ class SAC:
         Raises:
             OSError: if it cannot be written.
         """
-        learned = checkpoint_folder.numbered(self._learned)
-        arrays = {name: v.numpy() for name, v in learned.items()}
-        if self._normalizer:
-            arrays |= _prefixed(self._normalizer.state())
-        path = pathlib.Path(path)
-        temporary = path.with_name(f".{path.name}.writing")
-        checkpoint_folder.write_arrays(temporary, arrays)
-        temporary.replace(path)
+        weight_files.save(path, self._learned.variables, self._statistics())
 
     def load_weights(self, path: str | os.PathLike) -> None:
         """Reads what `save_weights` wrote.
@@ -419,24 +457,11 @@ class SAC:
         Raises:
             InputError: if it cannot be read, or is of another agent.
         """
-        what = f"weights {os.fspath(path)!r}"
-        with checkpoint_folder.reading(what, "expected those of save_weights"):
-            arrays = checkpoint_folder.read_arrays(pathlib.Path(path))
-        state = {
-            name.removeprefix(_STATISTICS): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith(_STATISTICS)
-        }
-        if bool(state) != bool(self._normalizer):
-            raise errors.InputError(
-                f"{what} is of an agent with normalize_observations="
-                f"{bool(state)}, expected {bool(self._normalizer)}"
+        self._set_statistics(
+            weight_files.load(
+                path, self._learned.variables, list(self._statistics())
             )
-        checkpoint_folder.assign(
-            checkpoint_folder.numbered(self._learned), arrays, what
         )
-        if self._normalizer:
-            self._normalizer.set_state(state)
 
     def export(self, path: str | os.PathLike) -> None:
         """Writes the policy as a SavedModel, which acts without this library.
@@ -457,21 +482,21 @@ class SAC:
             normalizer=self._normalizer,
         )
 
-    @property
-    def _learned(self) -> list[keras.Variable]:
-        return [
-            *_variables([self.actor, *self.critics, *self.target_critics]),
-            self.log_temperatures,
-            self.updates,
-        ]
+    def _statistics(self) -> dict[str, Any]:
+        """Returns the states of what normalizes, by name."""
+        return {name: each.state() for name, each in self._normalizers.items()}
+
+    def _set_statistics(self, state: Mapping[str, Any]) -> None:
+        for name, each in self._normalizers.items():
+            each.set_state(state[name])
 
     @property
-    def _optimizer_variables(self) -> list[keras.Variable]:
-        return [
-            *self._actor_descent.optimizer.variables,
-            *self._critic_descent.optimizer.variables,
-            *self._temperature_optimizer.variables,
-        ]
+    def _normalizers(self) -> dict[str, Any]:
+        both = {
+            "normalize_observations": self._normalizer,
+            "normalize_rewards": self._reward_normalizer,
+        }
+        return {name: each for name, each in both.items() if each}
 
     def _explore(self, observations, generator, *, knows_better):
         """Draws actions; what is seen counts for normalization."""
@@ -480,7 +505,7 @@ class SAC:
         shape = (self.tasks, self._sizes[1])
         if not knows_better:
             return generator.uniform(-1, 1, shape).astype(np.float32)
-        outputs = self._mirror(self._rows(observations))
+        outputs = self._mirror(self._normalized(observations))
         mean, log_scale = np.split(outputs, 2, axis=-1)
         scale = np.exp(np.clip(log_scale, *policies.LOG_SCALES))
         noise = generator.standard_normal(shape, np.float32)
@@ -490,143 +515,3 @@ class SAC:
         if self._normalizer is None:
             return observations
         return self._normalizer(observations)
-
-    def _rows(self, observations: np.ndarray) -> np.ndarray:
-        """Returns what the actor sees of each task."""
-        return task_inputs.append(self._normalized(observations))
-
-    def _make_updates(self, batches: replay.Transitions):
-        count = batches.reward.shape[0]
-
-        def one(number, reports):
-            batch = replay.Transitions(*[part[number] for part in batches])
-            report = self._make_update(batch)
-            return number + 1, {
-                name: reports[name] + value / count
-                for name, value in report.items()
-            }
-
-        zeros = {
-            name: tf.zeros(self.tasks)
-            for name in ("critic_loss", "actor_loss", "entropy", "temperature")
-        }
-        _, report = tf.while_loop(
-            lambda number, _: number < count, one, (tf.constant(0), zeros)
-        )
-        # What acts takes the weights from here, for reading them takes time.
-        return report, _values([self.actor])
-
-    def _make_update(self, transitions: replay.Transitions):
-        transitions = transitions._replace(
-            reward=self._reward_scale * transitions.reward
-        )
-        noise = tf.random.stateless_normal(
-            (2, *transitions.action.shape),
-            tf.stack([self._seed, tf.convert_to_tensor(self.updates)]),
-        )
-        temperatures = tf.exp(tf.convert_to_tensor(self.log_temperatures))
-        seen = self._seen(transitions.observation)
-        wanted = self._wanted(transitions, noise[0], temperatures)
-
-        def critic_losses(weights):
-            values = self._values(weights, seen, transitions.action)
-            return sac_losses.critic_loss(values, wanted), ()
-
-        def actor_losses(weights):
-            actions, log_densities = policies.SquashedNormal.of(
-                self._act(weights, seen)
-            ).draw(noise[1])
-            values = self._values(_values(self.critics), seen, actions)
-            return sac_losses.actor_loss(
-                values, log_densities, temperature=temperatures
-            ), -tf.reduce_mean(log_densities, -1)
-
-        of_critics = self._descend(
-            self._critic_descent, critic_losses, _variables(self.critics)
-        )
-        of_actor = self._descend(
-            self._actor_descent, actor_losses, self.actor.trainable_variables
-        )
-        self._change_temperatures(of_actor.outputs)
-        for target, source in zip(
-            _variables(self.target_critics),
-            _variables(self.critics),
-            strict=True,
-        ):
-            target.assign_add(self._target_rate * (source - target))
-        self.updates.assign_add(1)
-        return {
-            "critic_loss": of_critics.losses,
-            "actor_loss": of_actor.losses,
-            "entropy": of_actor.outputs,
-            "temperature": temperatures,
-        }
-
-    def _descend(self, how, losses, variables) -> batched.BatchedPass:
-        tasks = batched.BatchedPass(
-            losses, variables, self.tasks, by_task=how.makes_task_gradients
-        )
-        descent.descend(tasks, how)
-        return tasks
-
-    def _seen(self, observations: tf.Tensor) -> tf.Tensor:
-        """Returns what networks see: observations, and which task it is."""
-        if self.tasks == 1:
-            return observations
-        one_hot = tf.eye(self.tasks)[:, tf.newaxis]
-        shape = (*observations.shape[:2], self.tasks)
-        return tf.concat([observations, tf.broadcast_to(one_hot, shape)], -1)
-
-    def _values(self, weights, seen, actions) -> tf.Tensor:
-        """Returns what both critics say, `[tasks, batch, 2]`."""
-        inputs = tf.concat([seen, actions], -1)
-        first, second = self._judges
-        of_first = len(self.critics[0].trainable_variables)
-        return tf.concat(
-            [
-                first(weights[:of_first], inputs),
-                second(weights[of_first:], inputs),
-            ],
-            -1,
-        )
-
-    def _wanted(self, transitions, noise, temperatures) -> tf.Tensor:
-        """Returns what the critics are to say, `[tasks, batch]`."""
-        seen = self._seen(transitions.next_observation)
-        actions, log_densities = policies.SquashedNormal.of(
-            self._act(_values([self.actor]), seen)
-        ).draw(noise)
-        return sac_losses.targets(
-            transitions.reward,
-            transitions.terminated,
-            self._values(_values(self.target_critics), seen, actions),
-            log_densities,
-            temperature=temperatures[:, tf.newaxis],
-            discount=self._discount,
-        )
-
-    def _change_temperatures(self, entropies: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            losses = sac_losses.temperature_loss(
-                tf.convert_to_tensor(self.log_temperatures),
-                entropies,
-                target=self._target_entropy,
-            )
-        # Of their sum, for each task has its own.
-        gradient = tape.gradient(losses, self.log_temperatures.value)
-        self._temperature_optimizer.apply([gradient], [self.log_temperatures])
-
-
-def _variables(networks: Sequence[keras.Model]) -> list[keras.Variable]:
-    return [v for network in networks for v in network.trainable_variables]
-
-
-def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
-    return list(map(tf.convert_to_tensor, _variables(networks)))
-
-
-def _prefixed(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {
-        f"{_STATISTICS}{name}": np.asarray(value)
-        for name, value in state.items()
-    }
