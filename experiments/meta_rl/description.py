@@ -36,8 +36,7 @@ _HYPERPARAMETERS = (
         None,
         "Units of each of the policy's two hidden layers; by default the "
         "method's.",
-        title="units",
-    ),
+    ).replace(title="units"),
     settings.number(
         "action_scale",
         None,

@@ -136,6 +136,40 @@ class BatchedPassTest(parameterized.TestCase):
         )
         _assert_close([v.numpy() for v in ours], [v.numpy() for v in theirs])
 
+    @parameterized.parameters(True, False)
+    def test_what_tasks_have_for_themselves_is_out_of_the_surgery(
+        self, by_task
+    ):
+        shared = _variables()
+        factors = tf.constant([1.0, 0.5, -2.0])
+        _, expected = _alone(shared, factors)
+        own = keras.Variable(
+            tf.broadcast_to(shared[2].value, (_TASKS, *shared[2].shape))
+        )
+        variables = [*shared[:2], own]
+        tasks = batched.BatchedPass(
+            _losses, variables, _TASKS, by_task=by_task, own=[own]
+        )
+        for found in (
+            tasks.differentiate_tasks(factors, None),
+            tasks.differentiate_unshared(factors, None),
+        ):
+            self.assertEqual([v for _, v in found.shared], shared[:2])
+            ((gradient, variable),) = found.own
+            self.assertIs(variable, own)
+            _assert_close([gradient], [expected[2]])
+        _assert_close(
+            [g for g, _ in tasks.differentiate_tasks(factors, None).shared],
+            expected[:2],
+        )
+        _assert_close(
+            [g for g, _ in tasks.differentiate_total(factors, None)],
+            [
+                *(tf.reduce_mean(g, 0) for g in expected[:2]),
+                expected[2] / _TASKS,
+            ],
+        )
+
 
 if __name__ == "__main__":
     absltest.main()

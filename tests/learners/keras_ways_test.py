@@ -273,6 +273,7 @@ _LAYERS: dict[str, tuple[Any, Any]] = {
     "SluiceUnit": (layers.SluiceUnit, [(4,), (4,)]),
     "LayerMixture": (layers.LayerMixture, [(4,), (4,)]),
     "TaskAttention": (layers.TaskAttention, [_IMAGES, _IMAGES]),
+    "TaskDense": (lambda: layers.TaskDense(3, 2), [(2, 4)]),
     "RelatedDense": (lambda: layers.RelatedDense(["a", "b"], 3), [(4,)]),
     # They come together, and a model is a layer.
     **{

@@ -43,5 +43,36 @@ class RunningNormalizerTest(absltest.TestCase):
             normalization.RunningNormalizer(3).set_state(one.state())
 
 
+class RewardNormalizerTest(absltest.TestCase):
+    def test_absolute_rewards_are_one_on_average(self):
+        seen = np.random.default_rng(0).normal([3.0, -200], [1, 30], (50, 2))
+        made = normalization.RewardNormalizer(2)
+        for rewards in seen:
+            made.add(rewards)
+        found = made(seen.T)
+        np.testing.assert_allclose(np.abs(found).mean(1), [1, 1], rtol=1e-5)
+        np.testing.assert_allclose(
+            found, seen.T / np.abs(seen).mean(0)[:, np.newaxis], rtol=1e-5
+        )
+
+    def test_nothing_is_divided_by_nothing(self):
+        made = normalization.RewardNormalizer(2)
+        np.testing.assert_array_equal(made(np.ones((2, 3))), np.ones((2, 3)))
+        made.add(np.array([0.0, 4.0]))
+        np.testing.assert_array_equal(
+            made(np.array([[0.0], [2.0]])), [[0], [0.5]]
+        )
+
+    def test_state_comes_back_from_json_exactly(self):
+        one, other = (normalization.RewardNormalizer(2) for _ in range(2))
+        one.add(np.array([1 / 3, -0.1]))
+        other.set_state(json.loads(json.dumps(one.state())))
+        for each in (one, other):
+            each.add(np.array([0.7, 2 / 3]))
+        self.assertEqual(one.state(), other.state())
+        with self.assertRaisesRegex(errors.InputError, "of 2 tasks, expected"):
+            normalization.RewardNormalizer(3).set_state(one.state())
+
+
 if __name__ == "__main__":
     absltest.main()

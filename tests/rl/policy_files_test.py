@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 
 from tests.rl import resumed_runs
 from tfmeta import errors
-from tfmeta.rl.agents import sac
+from tfmeta.rl.agents import policy_maml, sac
 
 _ACT = """
 import sys
@@ -35,9 +35,16 @@ class ExportTest(parameterized.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    @parameterized.product(tasks=(1, 3), normalize_observations=(False, True))
-    def test_it_acts_as_the_agent(self, tasks, normalize_observations):
-        agent = _agent(tasks, normalize_observations=normalize_observations)
+    @parameterized.parameters(
+        (1, {}),
+        (1, {"normalize_observations": True}),
+        (3, {}),
+        (3, {"normalize_observations": True}),
+        (3, {"per_task_from": 0, "normalize_observations": True}),
+        (3, {"per_task_from": -1}),
+    )
+    def test_it_acts_as_the_agent(self, tasks, given):
+        agent = _agent(tasks, **given)
         agent.export(self.folder / "policy")
         act = tf.saved_model.load(self.folder / "policy").signatures[
             "serving_default"
@@ -100,9 +107,12 @@ class WeightsTest(parameterized.TestCase):
         super().setUp()
         self.file = pathlib.Path(self.create_tempdir().full_path, "weights")
 
-    @parameterized.parameters(False, True)
-    def test_they_come_back(self, normalize_observations):
-        given = {"normalize_observations": normalize_observations}
+    @parameterized.parameters(
+        {},
+        {"normalize_observations": True, "normalize_rewards": True},
+        {"per_task_from": -1},
+    )
+    def test_they_come_back(self, **given):
         agent = _agent(2, **given)
         agent.save_weights(self.file)
         other = sac.SAC(3, 2, 2, hidden=(8,), **given)
@@ -125,6 +135,19 @@ class WeightsTest(parameterized.TestCase):
         _agent(1).save_weights(self.file)
         with self.assertRaisesRegex(errors.InputError, message):
             _agent(1, **changed).load_weights(self.file)
+
+    def test_a_policy_comes_back(self):
+        agent, other = (policy_maml.PolicyMAML(3, 2, hidden=(4,)) for _ in "ab")
+        agent.iterations.assign(7)
+        agent.save_weights(self.file)
+        other.load_weights(self.file)
+        self.assertEqual(int(other.iterations), 7)
+        for ours, theirs in zip(
+            other.policy.variables, agent.policy.variables, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+        with self.assertRaisesRegex(errors.InputError, "another network"):
+            policy_maml.PolicyMAML(3, 2, hidden=(5,)).load_weights(self.file)
 
     def test_that_cannot_be_read(self):
         self.file.write_bytes(b"PK")

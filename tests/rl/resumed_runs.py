@@ -27,7 +27,13 @@ def agent(**given):
         2,
         2,
         2,
-        **{"hidden": (16, 16), "normalize_observations": True} | given,
+        **{
+            "hidden": (16, 16),
+            "per_task_from": -1,
+            "normalize_observations": True,
+            "normalize_rewards": True,
+        }
+        | given,
     )
     made.compile(
         *(optimizers.PCGrad(keras.optimizers.Adam(1e-3)) for _ in range(2)),
@@ -64,8 +70,7 @@ def fit(made, each, folder, **given):
 
 def values(made) -> list[np.ndarray]:
     """Returns all that it has learned, optimizers' state included."""
-    variables = made.variables
-    return [variable.numpy() for variable in variables]
+    return [variable.numpy() for variable in made.variables]
 
 
 def without_seconds(reports) -> list[dict[str, float]]:

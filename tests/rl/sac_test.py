@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from tfmeta import errors, optimizers
+from tfmeta import errors, optimizers, training
 from tfmeta.rl import collecting, replay
 from tfmeta.rl.agents import sac
 
@@ -247,6 +247,92 @@ class UpdateTest(parameterized.TestCase):
         self.assert_same(one, other)
 
 
+class SharingTest(parameterized.TestCase):
+    @parameterized.parameters(False, True)
+    def test_from_the_first_layer_on_they_are_agents_of_their_own(
+        self, surgery
+    ):
+        noise = tf.random.stateless_normal((2, 2, _BATCH, _ACTIONS), [0, 1])
+        taken: list = [slice(None)]
+        self.enter_context(
+            mock.patch.object(
+                tf.random,
+                "stateless_normal",
+                lambda shape, seed: noise[:, taken[0]],
+            )
+        )
+        batches = _batches(2)
+
+        def pcgrad():
+            return optimizers.PCGrad(_sgd())
+
+        together = _agent(2, pcgrad if surgery else _sgd, per_task_from=0)
+        # Without surgery it is the mean of the tasks' losses.
+        rate = _RATE if surgery else _RATE / 2
+
+        def of_task(task):
+            networks = [
+                together.actor,
+                *together.critics,
+                *together.target_critics,
+            ]
+            return [v.numpy()[task] for n in networks for v in n.weights]
+
+        alone = []
+        for task in range(2):
+            agent = _agent(1, lambda: keras.optimizers.SGD(rate))
+            networks = [agent.actor, *agent.critics, *agent.target_critics]
+            variables = [v for n in networks for v in n.weights]
+            for variable, value in zip(variables, of_task(task), strict=True):
+                variable.assign(value)
+            taken[0] = slice(task, task + 1)
+            agent.update(
+                replay.Transitions(*[p[:, task : task + 1] for p in batches])
+            )
+            alone.append([v.numpy() for v in variables])
+        taken[0] = slice(None)
+        together.update(batches)
+        for task in range(2):
+            for ours, theirs in zip(of_task(task), alone[task], strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
+
+    def test_heads_of_their_own_start_apart_and_act_apart(self):
+        agent = _agent(3, per_task_from=-1)
+        kernel = agent.actor.layers[-1].kernel.numpy()
+        self.assertTrue((kernel[0] != kernel[1]).all())
+        self.assertEqual(agent.actor.layers[0].kernel.shape, (6, 6))
+        seen = np.random.default_rng(0).normal(size=(3, _OBSERVATIONS))
+        inputs = np.concatenate([seen, np.eye(3)], 1)[np.newaxis]
+        np.testing.assert_allclose(
+            agent.act(seen),
+            np.tanh(agent.actor(inputs)[0, :, :_ACTIONS]),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+    def test_no_such_layer(self):
+        with self.assertRaisesRegex(
+            errors.InputError, "per_task_from=2: expected .* -2 to 1, or None"
+        ):
+            _agent(2, per_task_from=2)
+
+    def test_rewards_are_normalized_task_by_task(self):
+        agent, reference = _agent(2, normalize_rewards=True), _agent(2)
+        rewards = np.array([0.5, -4.0])
+        agent._reward_normalizer.add(rewards)
+        batches = _batches(2)
+        agent.update(batches)
+        reference.update(
+            batches._replace(
+                reward=batches.reward / np.abs(rewards)[:, np.newaxis]
+            )
+        )
+        for ours, theirs in zip(
+            _values(agent), _values(reference), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
 class _Reach:
     """One step: the action should be the goal, which is not shown."""
 
@@ -386,6 +472,31 @@ class FitTest(parameterized.TestCase):
         )
         self.assertEqual([s.task for s in scores], [0, 0, 1, 1])
         self.assertTrue(all(score.success for score in scores))
+
+    def test_conflicts_are_seen(self):
+        agent = _small(2)
+        actor, critic = (
+            optimizers.PCGrad(keras.optimizers.Adam(1e-2)) for _ in range(2)
+        )
+        agent.compile(actor, critic, jit_compile=False)
+        history = keras.callbacks.History()
+        agent.fit(
+            [_Reach(0.6), _Reach(-0.6)],
+            steps=40,
+            batch_size=8,
+            warm_up=10,
+            steps_per_epoch=20,
+            callbacks=[
+                training.ConflictMonitor(),
+                training.ConflictMonitor(critic, prefix="critic_"),
+                history,
+            ],
+            verbose=0,
+        )
+        for prefix in ("", "critic_"):
+            cosines = history.history[f"{prefix}gradient_cosine"]
+            self.assertLen(cosines, 2)
+            self.assertTrue(np.all(np.abs(cosines) <= 1))
 
     def test_a_seed_fixes_all(self):
         def run(seed):

@@ -26,6 +26,7 @@ class Progress:
     - the means of what else the agent reports, such as its losses;
     - `"steps_per_second"`: in each environment, callbacks not counted.
 
+    An update, or what an agent makes of them in one call, is a batch to them.
     The agent is the callbacks' `model`. One that sets `model.stop_training`, as
     `keras.callbacks.EarlyStopping` does, ends the run after the epoch.
 
@@ -91,7 +92,10 @@ class Progress:
         """
         self._scores += scores
         if report is not None:
+            number = len(self._reports)
+            self._callbacks.on_train_batch_begin(number)
             self._reports.append(report)
+            self._callbacks.on_train_batch_end(number)
 
     def end_epoch(self, epoch: int, steps: int) -> dict[str, float]:
         """Ends an epoch, and returns its logs.

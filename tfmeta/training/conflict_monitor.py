@@ -101,12 +101,27 @@ class ConflictMonitor(keras.callbacks.Callback):
     `steps_per_execution` it sees the last of these steps. Steps with gradients
     that are not finite, which a loss scale skips, do not count.
 
+    An agent has an optimizer for each network, and a monitor is for one:
+
+        ConflictMonitor(critic_optimizer, prefix="critic_")
+
+    Args:
+        optimizer: whose Gramian to read; by default the model's.
+        prefix: before the names in the logs.
+
     Raises:
-        InputError: from `fit`, if the model's optimizer keeps no Gramian.
+        InputError: from `fit`, if the optimizer keeps no Gramian.
     """
 
-    def __init__(self):
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        *,
+        prefix: str = "",
+    ):
         super().__init__()
+        self._optimizer = optimizer
+        self._prefix = prefix
         self._forget()
 
     @property
@@ -117,13 +132,14 @@ class ConflictMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Checks the optimizer."""
         del logs
+        optimizer = self._of()
         if not isinstance(
-            self.model.optimizer, task_gradient_optimizer.TaskGradientOptimizer
+            optimizer, task_gradient_optimizer.TaskGradientOptimizer
         ):
             raise errors.InputError(
                 "ConflictMonitor: expected an optimizer of task gradients, "
                 "such as tfmeta.optimizers.PCGrad, got "
-                f"{type(self.model.optimizer).__name__}"
+                f"{type(optimizer).__name__}"
             )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -134,7 +150,7 @@ class ConflictMonitor(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Takes note of a step."""
         del batch, logs
-        gramian = self.model.optimizer.last_gramian.numpy()
+        gramian = self._of().last_gramian.numpy()
         if len(gramian) < 2 or not np.all(np.isfinite(gramian)):
             return
         statistics = conflict_statistics(gramian)
@@ -168,10 +184,14 @@ class ConflictMonitor(keras.callbacks.Callback):
         if logs is not None:
             logs.update(
                 {
-                    name: float(mean.result())
+                    f"{self._prefix}{name}": float(mean.result())
                     for name, mean in self._logged.items()
                 }
             )
+
+    def _of(self) -> Any:
+        """Returns the optimizer whose Gramian is read."""
+        return self._optimizer or self.model.optimizer
 
     def _forget(self) -> None:
         self._cosines = _Mean()

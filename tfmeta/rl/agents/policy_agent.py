@@ -1,12 +1,13 @@
 """What agents have in common that improve a policy step by step."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from tfmeta import errors
-from tfmeta.rl import policies, policy_steps
+from tfmeta.rl import policies, policy_steps, weight_files
 
 
 class PolicyAgent:
@@ -23,6 +24,9 @@ class PolicyAgent:
         policy: what acts.
         **settings: what would make another agent, as JSON holds it.
     """
+
+    # Keras' TensorBoard asks for it, to draw it.
+    train_function = None
 
     def __init__(self, policy: policies.NormalPolicy, **settings: Any):
         self.policy = policy
@@ -43,10 +47,35 @@ class PolicyAgent:
         """All that the compiled agent has learned."""
         optimizer = self.optimizer
         return [
-            *self.policy.variables,
+            *self._learned,
             *([] if optimizer is None else optimizer.variables),
-            self.iterations,
         ]
+
+    def save_weights(self, path: str | os.PathLike) -> None:
+        """Writes the policy; what trains it is left out.
+
+        Args:
+            path: a file, replaced if it exists.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        weight_files.save(path, self._learned, {})
+
+    def load_weights(self, path: str | os.PathLike) -> None:
+        """Reads what `save_weights` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            InputError: if it cannot be read, or is of another agent.
+        """
+        weight_files.load(path, self._learned)
+
+    @property
+    def _learned(self) -> list[keras.Variable]:
+        return [*self.policy.variables, self.iterations]
 
     def _improve_by(self, step: policy_steps.PolicyStep) -> None:
         """Takes what improves the policy."""

@@ -85,6 +85,9 @@ class SAC:
         InputError: if an argument is out of range, or a network is another.
     """
 
+    # Keras' TensorBoard asks for it, to draw it.
+    train_function = None
+
     def __init__(
         self,
         observation_size: int,
@@ -116,7 +119,7 @@ class SAC:
         )
         self.tasks = tasks
         self._sizes = observation_size, action_size
-        self._losses = {
+        self._losses: dict[str, Any] = {
             "discount": discount,
             "target_rate": target_rate,
             "target_entropy": float(
@@ -127,7 +130,10 @@ class SAC:
         }
         tells_tasks = task_inputs.size(tasks) if per_task_from != 0 else 0
         inputs = observation_size + tells_tasks
-        shared = {"tasks": tasks, "per_task_from": per_task_from}
+        shared: dict[str, Any] = {
+            "tasks": tasks,
+            "per_task_from": per_task_from,
+        }
         self._learned = sac_updates.SACNetworks(
             actor
             or policies.perceptron(
