@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import keras
@@ -181,6 +181,6 @@ def assign(
         variable.assign(values[key])
 
 
-def numbered(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
+def numbered(variables: Sequence[keras.Variable]) -> dict[str, keras.Variable]:
     """Numbers variables: the names that Keras makes up differ between runs."""
     return {f"{number:04d}": v for number, v in enumerate(variables)}
