@@ -53,6 +53,34 @@ class DenseChainTest(parameterized.TestCase):
                 found[task], network(inputs[task]), rtol=1e-4, atol=1e-5
             )
 
+    @parameterized.parameters(False, True)
+    def test_equal_copies_keep_the_gradients_of_tasks_apart(self, jit_compile):
+        network = _network()
+        inputs = tf.random.stateless_normal((_TASKS, 7, 4), [0, 1])
+        copies = [
+            tf.broadcast_to(v, (_TASKS, *v.shape))
+            for v in network.trainable_variables
+        ]
+
+        @tf.function(jit_compile=jit_compile)
+        def run(chain):
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, *copies])
+                outputs = chain(copies, inputs)
+                loss = tf.reduce_sum(outputs**2)
+            return outputs, tape.gradient(loss, [inputs, *copies])
+
+        for ours, theirs in zip(
+            *(
+                tf.nest.flatten(
+                    run(dense_chain.DenseChain(network, equal_copies=equal))
+                )
+                for equal in (True, False)
+            ),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
     def test_some_weights_may_be_shared(self):
         network = _network()
         chain = dense_chain.DenseChain(network)

@@ -21,13 +21,17 @@ class DenseChain:
 
     Args:
         network: a built Keras model, a chain of such layers.
+        equal_copies: whether a leading axis of tasks only keeps the gradients
+            of tasks apart, and all have the same values. The products with
+            them are then one, and only those for their gradients are batched.
 
     Raises:
         InputError: if the network is another.
     """
 
-    def __init__(self, network: keras.Model):
+    def __init__(self, network: keras.Model, *, equal_copies: bool = False):
         self.layers = _dense_layers(network)
+        self._equal_copies = equal_copies
 
     def __call__(
         self, weights: Sequence[tf.Tensor], inputs: tf.Tensor
@@ -48,16 +52,31 @@ class DenseChain:
         for layer in self.layers:
             kernel = next(rest)
             # One kernel for all tasks is one product, not one for each.
-            values = (
-                tf.matmul(values, kernel)
-                if len(kernel.shape) == 3
-                else tf.tensordot(values, kernel, 1)
-            )
+            if len(kernel.shape) == 2:
+                values = tf.tensordot(values, kernel, 1)
+            elif self._equal_copies and type(layer) is keras.layers.Dense:
+                values = _multiply_by_copies(values, kernel)
+            else:
+                values = tf.matmul(values, kernel)
             if layer.use_bias:
                 bias = next(rest)
                 values += bias[:, tf.newaxis] if len(bias.shape) == 2 else bias
             values = layer.activation(values)
         return values
+
+
+@tf.custom_gradient
+def _multiply_by_copies(values, kernels):
+    """Returns `values @ kernels`, of which all are the same."""
+    kernel = kernels[0]
+
+    def differentiate(of_outputs):
+        return (
+            tf.tensordot(of_outputs, kernel, [[-1], [1]]),
+            tf.matmul(values, of_outputs, transpose_a=True),
+        )
+
+    return tf.tensordot(values, kernel, 1), differentiate
 
 
 def _dense_layers(network: keras.Model) -> list[keras.Layer]:

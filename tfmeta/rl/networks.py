@@ -53,7 +53,7 @@ class TaskNetwork:
                 f"{argument}: expected a built Keras model, a chain of Dense "
                 f"layers, got {network!r}"
             )
-        self._run = dense_chain.DenseChain(network)
+        self._run = dense_chain.DenseChain(network, equal_copies=True)
         self.network = network
         self.layers = self._run.layers
         if not all(layer.trainable for layer in self.layers):
@@ -91,7 +91,7 @@ class TaskNetwork:
 
         Args:
             weights: values of `variables`, those that tasks share as they are
-                or with a leading axis of tasks.
+                or once for each task, with the same values.
             inputs: `[tasks, batch, inputs]`.
         """
         if self.tells_tasks:
