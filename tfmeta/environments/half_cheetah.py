@@ -45,6 +45,8 @@ class HalfCheetah:
             "HalfCheetah-v5",
             disable_env_checker=True,
             render_mode=render_mode,
+            # Goes along; gymnasium's default stands still.
+            camera_name="track",
         ).unwrapped
         self.name = name
         self.horizon = horizon
