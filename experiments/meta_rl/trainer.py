@@ -96,8 +96,10 @@ def _score(
     for number, task in enumerate(tasks):
         if task.name:
             scores |= {
-                f"return/{task.name}": _mean(after[number]),
-                f"return_before_adaptation/{task.name}": _mean(before[number]),
+                f"return/{task.name}": rows.sample(after[number]),
+                f"return_before_adaptation/{task.name}": rows.sample(
+                    before[number]
+                ),
                 f"gain/{task.name}": _difference(after[number], before[number]),
             }
     return scores
@@ -165,12 +167,7 @@ def _clips(agent: PolicyMAML, job: contract.Job) -> list[dict[str, Any]]:
 def _over_tasks(returns: Sequence[np.ndarray]) -> rows.Estimate:
     """Returns the mean over tasks; of two tasks there is no interval."""
     means = np.array([of_task.mean() for of_task in returns])
-    return _mean(means) if len(means) > 2 else rows.point(means.mean())
-
-
-def _mean(values: np.ndarray) -> rows.Estimate:
-    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    return rows.estimate(values.mean(), half, len(values))
+    return rows.sample(means) if len(means) > 2 else rows.point(means.mean())
 
 
 def _difference(after: np.ndarray, before: np.ndarray) -> rows.Estimate:

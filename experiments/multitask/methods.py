@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 
 from experiments.multitask import data
-from experiments.run import contract
+from experiments.run import contract, surgery
 from tfmeta import layers, multitask, networks, optimizers
 
 OPTIMIZERS = ("adam", "sgd")
@@ -97,19 +97,6 @@ _SHARING = {
         optimizers.PCGrad,
     ),
 }
-_AGGREGATORS = {
-    # The update of all_fc; but it records how much the tasks conflict.
-    "sum": "sum, monitored",
-    "pcgrad_direction": "PCGrad, direction only",
-    "pcgrad_magnitude": "PCGrad, magnitude only",
-    "mgda": "MGDA",
-    "gradvac": "GradVac",
-    "cagrad": "CAGrad",
-    "imtl_g": "IMTL-G",
-    "nash_mtl": "Nash-MTL",
-    "aligned_mtl": "Aligned-MTL",
-    "upgrad": "UPGrad",
-}
 _WEIGHTINGS = {
     "uncertainty": "uncertainty weights",
     "dwa": "DWA",
@@ -120,8 +107,9 @@ _WEIGHTINGS = {
 METHODS = {
     **_SHARING,
     **{
-        name: _method(title, "all_fc", optimizers.AGGREGATORS[name])
-        for name, title in _AGGREGATORS.items()
+        name: _method(of.title, "all_fc", of.aggregator)
+        for name, of in surgery.SURGERIES.items()
+        if name not in _SHARING
     },
     **{
         name: _method(

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from experiments.run import contract, rows, table
+from experiments.run import contract, interquartile, rows, table
 from experiments.run.contract import Column
 from experiments.run.groups import Group
 
@@ -144,18 +144,43 @@ def _show_seeds(column: Column, group: Group) -> table.Cell:
 
 
 def _show_range(column: Column, group: Group) -> table.Cell:
-    parts = [
-        {name for name in row["metrics"] if name.startswith(column.value)}
-        for row in group.main_rows
-    ]
-    # Of different parts there is no common range.
-    if not parts[0] or any(names != parts[0] for names in parts):
+    means = [statistics.mean(of_part) for of_part in _parts(column, group)]
+    if not means:
         return table.Cell()
-    means = [statistics.mean(group.means(name)) for name in parts[0]]
     # One part is known less well than the mean over all.
     decimals = group.experiment.find_metric(column.value).decimals - 1
     ends = (table.number(end, decimals) for end in (min(means), max(means)))
     return table.Cell(" to ".join(ends))
+
+
+def _show_interquartile(column: Column, group: Group) -> table.Cell:
+    parts = _parts(column, group)
+    if not parts:
+        return table.Cell()
+    by_seed = list(zip(*parts, strict=True))
+    decimals = group.experiment.find_metric(column.value).decimals
+    mean, low, high = (
+        table.number(value, decimals)
+        for value in interquartile.estimate(by_seed)
+    )
+    # What other seeds would give, one seed cannot tell.
+    return table.Cell(
+        mean if len(by_seed) == 1 else f"{mean} ({low} to {high})"
+    )
+
+
+def _parts(column: Column, group: Group) -> list[list[float]]:
+    """Returns the means of each part of a metric, one for each seed.
+
+    Of different parts there is nothing in common, and nothing is returned.
+    """
+    parts = [
+        {name for name in row["metrics"] if name.startswith(column.value)}
+        for row in group.main_rows
+    ]
+    if any(names != parts[0] for names in parts):
+        return []
+    return [group.means(name) for name in sorted(parts[0])]
 
 
 def _show_published(column: Column, group: Group) -> table.Cell:
@@ -189,6 +214,7 @@ _SHOWN: dict[str, Callable[[Column, Group], table.Cell]] = {
     "seeds": _show_seeds,
     "values": _show_seeds,
     "range": _show_range,
+    "interquartile": _show_interquartile,
     "paper": _show_published,
     "note": _show_note,
     "minutes": _show_minutes,

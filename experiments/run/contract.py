@@ -149,7 +149,9 @@ class Column:
         show: what is shown: of a metric `"spread"`, mean and standard deviation
             over seeds; `"mean"`, the mean; `"seeds"`, each seed's with its
             interval; `"values"`, each seed's alone; `"paper"`, the figure that
-            was published; `"range"`, the least and the greatest of its parts.
+            was published; `"range"`, the least and the greatest of its parts;
+            `"interquartile"`, the interquartile mean over these and over seeds,
+            with its interval, see `run.interquartile`.
             Else `"setting"`, a setting or a value of the budget; `"minutes"`,
             how long the training took; `"note"`, a note. And what needs no
             value: `"method"`, `"problem"`, `"tasks"`, the problem in short,

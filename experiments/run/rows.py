@@ -1,7 +1,10 @@
 """The rows of `results.json`: what a method scored on a split."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
+
+import numpy as np
 
 from tfmeta import errors
 
@@ -86,6 +89,16 @@ def point(value: float) -> Estimate:
 def estimate(mean: float, ci95: float, count: int) -> Estimate:
     """Returns an estimate of a mean over so many tasks or images."""
     return {"mean": float(mean), "ci95": float(ci95), "count": int(count)}
+
+
+def sample(values: np.ndarray) -> Estimate:
+    """Returns an estimate of the mean of what values were drawn from.
+
+    Args:
+        values: `[values]`, two or more, drawn independently.
+    """
+    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
+    return estimate(values.mean(), half, len(values))
 
 
 def check_schema(content: Any, where: str) -> None:

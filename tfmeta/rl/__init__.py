@@ -3,7 +3,8 @@
 - `SAC`, `PPO` and `TRPO` are agents for one environment or several, with one
   gradient for each; `PolicyMAML` learns to adapt to one.
 - `TrustRegion` and `ClippedSurrogate` are the steps that improve a policy.
-- `Collector` and `play` step in environments; `Replay` remembers.
+- `Collector` and `play` step in environments; `Replay` remembers; `evaluate`
+  scores a policy on each goal of each task.
 - `generalized_advantages` and `LinearBaseline` are what on-policy agents need.
 
 Losses (`sac_losses`, `policy_losses`) and policies (`policies`) are pure
@@ -17,6 +18,7 @@ from tfmeta.rl.agents.sac import SAC
 from tfmeta.rl.baselines import LinearBaseline
 from tfmeta.rl.clipped_surrogate import ClippedSurrogate
 from tfmeta.rl.collecting import Collector, EpisodeScore, play
+from tfmeta.rl.evaluation import GoalScores, evaluate
 from tfmeta.rl.mirror import Mirror
 from tfmeta.rl.policies import Normal, NormalPolicy, SquashedNormal
 from tfmeta.rl.replay import Replay, Transitions
@@ -29,6 +31,7 @@ __all__ = [
     "ClippedSurrogate",
     "Collector",
     "EpisodeScore",
+    "GoalScores",
     "LinearBaseline",
     "Mirror",
     "Normal",
@@ -39,6 +42,7 @@ __all__ = [
     "Transitions",
     "TrustRegion",
     "discounted_sums",
+    "evaluate",
     "generalized_advantages",
     "play",
 ]
