@@ -5,6 +5,7 @@ from experiments.few_shot import study
 from experiments.landscape import experiment as landscape
 from experiments.meta_rl import experiments as meta_rl
 from experiments.multitask import experiment as multitask
+from experiments.multitask_rl import experiment as multitask_rl
 from experiments.poses import experiment as poses
 from experiments.run import contract
 from experiments.sinusoids import experiment as sinusoids
@@ -43,7 +44,11 @@ PARTS = (
         "The gradients of tasks that share weights may conflict: a step for "
         "one undoes a step for another. PCGrad (Yu et al. 2020) projects each "
         "onto the normal plane of those that it conflicts with.",
-        (landscape.EXPERIMENT, multitask.EXPERIMENT),
+        (
+            landscape.EXPERIMENT,
+            multitask.EXPERIMENT,
+            multitask_rl.EXPERIMENT,
+        ),
     ),
 )
 # What each command runs, by its name.

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from experiments.figures import drawing
-from experiments.run import contract
+from experiments.run import contract, training
 
 # For each panel its title and, for the lines in it, their keys, names and
 # styles. The second is the middle of figure 4 of Yu et al. 2020, the last its
@@ -31,9 +31,9 @@ _PANELS = (
 
 def _draw_runs(run: contract.Run, file: pathlib.Path) -> None:
     curves = {
-        title: curve
+        ", ".join(filter(None, [title, network])): points
         for title, curve in run.by_title("curve").items()
-        if _PANELS[0][1][0][0] in curve[0]
+        for network, points in training.by_network(curve).items()
     }
     if curves:
         draw_conflicts(curves, file)

@@ -86,7 +86,7 @@ def choice(
     return Setting(name, default, help_text, define)
 
 
-def switch(name: str, default: bool, help_text: str) -> Setting:
+def switch(name: str, default: bool | None, help_text: str) -> Setting:
     """Returns a setting that is true or false."""
     return Setting(name, default, help_text, flags.DEFINE_bool)
 

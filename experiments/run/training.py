@@ -14,7 +14,8 @@ from experiments.run import contract, rows
 from tfmeta import optimizers, training
 
 # What `ConflictMonitor` puts into the logs that is of interest as a mean.
-CONFLICTS = ("conflicting_pairs", "gradient_cosine", "magnitude_similarity")
+_PAIRS = "conflicting_pairs"
+CONFLICTS = (_PAIRS, "gradient_cosine", "magnitude_similarity")
 
 
 class KerasTrainer(contract.Trainer, abc.ABC):
@@ -160,4 +161,38 @@ def conflict_means(
         measure: rows.point(statistics.mean(point[measure] for point in curve))
         for measure in CONFLICTS
         if measure in curve[0]
+    }
+
+
+def by_network(
+    curve: Sequence[Mapping[str, float]],
+) -> dict[str, list[dict[str, float]]]:
+    """Takes apart what was measured of several networks of one agent.
+
+    Args:
+        curve: one dict an epoch, with what the monitor of a model put into its
+            logs, or, as `"critic_conflicting_pairs"`, of each network.
+
+    Returns:
+        For each network, by its name, the epochs in which it was measured, with
+        the names of a model's alone; nothing if nothing was.
+    """
+    networks = {
+        name.removesuffix(_PAIRS).removesuffix("_"): name.removesuffix(_PAIRS)
+        for point in curve
+        for name in point
+        if name.endswith(_PAIRS)
+    }
+    return {
+        network: [
+            {"step": point["step"]}
+            | {
+                name.removeprefix(prefix): value
+                for name, value in point.items()
+                if name.startswith(prefix)
+            }
+            for point in curve
+            if f"{prefix}{_PAIRS}" in point
+        ]
+        for network, prefix in networks.items()
     }

@@ -1,0 +1,1 @@
+"""One policy for several tasks of a robot's arm."""
