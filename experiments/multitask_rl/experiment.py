@@ -308,4 +308,6 @@ EXPERIMENT = contract.Experiment(
         "discount",
     ),
     further=(conflict_tables.TABLE,),
+    # A core each.
+    jobs=0,
 )

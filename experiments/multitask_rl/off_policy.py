@@ -1,6 +1,7 @@
 """Soft actor-critic, as methods of the experiment."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -58,7 +59,7 @@ def build(
     """
     first, tasks = problem.train[0], len(problem.train)
     hidden = settings["hidden"]
-    further = {}
+    further: dict[str, Any] = {}
     if first_own_layer is not None:
         further["per_task_from"] = first_own_layer(hidden)
     if "normalize_rewards" in settings:

@@ -345,6 +345,8 @@ class Experiment:
         shown_settings: settings and values of the budget that have a column in
             tables of settings.
         further: further tables.
+        jobs: how many methods are trained side by side where no flag says; 0
+            for one a core.
     """
 
     name: str
@@ -374,6 +376,7 @@ class Experiment:
     page_notes: Callable[[Sequence[rows.Row]], list[str]] = lambda rows: []
     shown_settings: Sequence[str] = ()
     further: Sequence[FurtherTable] = ()
+    jobs: int = 1
 
     @property
     def spending(self) -> tuple[settings.Setting, ...]:

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
-from experiments.run import cli, contract, printed, rows, run_folder, settings
+from experiments.run import (
+    cli,
+    contract,
+    flags,
+    printed,
+    rows,
+    run_folder,
+    settings,
+    side_by_side,
+)
+from tfmeta import errors
+from tfmeta.training import callbacks
 
 
 def settings_of(experiment: contract.Experiment) -> list[settings.Setting]:
@@ -22,6 +33,19 @@ def settings_of(experiment: contract.Experiment) -> list[settings.Setting]:
             None,
             "Folder of the run; by default results/, the command's name and "
             "the problem's.",
+        ),
+        settings.integer(
+            "jobs",
+            experiment.jobs,
+            "Methods, or cells of a study, to train side by side, each in a "
+            "process of its own; 0 for one per core.",
+            least=0,
+        ),
+        settings.switch(
+            "only_train",
+            False,
+            "Train and score the methods, and leave tables and pictures to a "
+            "call without this flag: what --jobs does in each process.",
         ),
     ]
 
@@ -57,7 +81,7 @@ def run(experiment: contract.Experiment, values: contract.Values) -> None:
     experiment.check(values)
     budget = contract.Budget.of(values)
     problem = experiment.load(values)
-    values = problem.values
+    asked, values = values, problem.values
     folder = open_folder(experiment.name, experiment, values)
     if problem.summary:
         print(problem.summary)
@@ -65,6 +89,8 @@ def run(experiment: contract.Experiment, values: contract.Values) -> None:
     results: list[rows.Row] = []
     outcomes: dict[str, contract.Outcome] = {}
     names = values["methods"]
+    if values["jobs"] != 1:
+        _train_side_by_side(experiment, asked, folder)
     for number, name in enumerate(names, start=1):
         method = experiment.methods[name]
         print(f"\n[{number}/{len(names)}] {method.title}", flush=True)
@@ -79,8 +105,12 @@ def run(experiment: contract.Experiment, values: contract.Values) -> None:
         )
         outcome = run_method(experiment, name, job, folder)
         outcomes[name] = outcome
+        if values["only_train"]:
+            continue
         results += _rows(experiment, name, job.settings, values, outcome)
         folder.write_results(results)
+    if values["only_train"]:
+        return
     finished = contract.Run(experiment, problem, results, outcomes, folder.path)
     for picture in experiment.pictures:
         picture.draw(finished, folder.path / f"{picture.name}.png")
@@ -114,6 +144,61 @@ def run_method(
     folder.write_json(f"{name}/outcome.json", outcome)
     experiment.trainer.clean_up(job)
     return outcome
+
+
+def _train_side_by_side(
+    experiment: contract.Experiment,
+    values: contract.Values,
+    folder: run_folder.RunFolder,
+) -> None:
+    """Trains and scores methods that were not, each in a process of its own.
+
+    Args:
+        experiment: what to run.
+        values: those of `settings_of`, by name, as they were asked for.
+        folder: the run's, where the processes leave outcomes.
+
+    Raises:
+        DivergenceError: if a loss becomes NaN.
+        InputError: if a process fails.
+    """
+    left = [
+        name
+        for name in values["methods"]
+        if folder.read_json(f"{name}/outcome.json") is None
+    ]
+    if len(left) < 2:
+        return
+    known = settings_of(experiment)
+    own = {"out": str(folder.path), "jobs": 1, "only_train": True}
+    commands = [
+        side_by_side.Command(
+            f"experiments.{experiment.name}",
+            [
+                *flags.write(known, {**values, **own, "methods": [name]}),
+                *side_by_side.ONE_THREAD,
+            ],
+            folder.path / f"{name}.log",
+        )
+        for name in left
+    ]
+    jobs = min(values["jobs"] or cli.cores(), len(left))
+    print(
+        f"{len(left)} methods to train, {jobs} side by side. How far they are "
+        f"is in {folder.path}/*.log",
+        flush=True,
+    )
+    for index, status in side_by_side.run(commands, jobs=jobs):
+        log = commands[index].log
+        reason = side_by_side.last_line(log)
+        if status == cli.DIVERGED:
+            raise callbacks.DivergenceError(reason.removeprefix("error: "))
+        if status:
+            raise errors.InputError(
+                f"{left[index]} ended with status {status}: {reason} "
+                f"(see {log})"
+            )
+        print(f"{experiment.methods[left[index]].title}: trained", flush=True)
 
 
 def open_folder(

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
+# They share the cores as processes, so each has one.
+ONE_THREAD = ("--intra_op_threads=1", "--inter_op_threads=1")
+
 
 @dataclasses.dataclass(frozen=True)
 class Command:

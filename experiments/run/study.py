@@ -24,9 +24,6 @@ from experiments.run import (
 from experiments.run import flags as run_flags
 from tfmeta import errors
 
-# Cells share the cores as processes, so each has one.
-_THREADS = ("--intra_op_threads=1", "--inter_op_threads=1")
-
 
 class Cell(NamedTuple):
     """A cell of a study.
@@ -51,7 +48,11 @@ class Cell(NamedTuple):
 
 def settings_of(study: contract.Study) -> list[settings.Setting]:
     """Returns all settings that the study's command has flags for."""
-    defaults = dict(study.defaults) | {"methods": list(study.chosen)}
+    defaults = {
+        **study.defaults,
+        "methods": list(study.chosen),
+        "jobs": 0,
+    }
     return [
         *settings.with_defaults(
             main_loop.settings_of(study.experiment), defaults
@@ -64,12 +65,6 @@ def settings_of(study: contract.Study) -> list[settings.Setting]:
                 _swept_setting(study, sweep),
             )
             for sweep in study.sweeps
-        ),
-        settings.integer(
-            "jobs",
-            0,
-            "Cells to run side by side; 0 for one per core.",
-            least=0,
         ),
     ]
 
@@ -196,10 +191,18 @@ def _command(
 ) -> side_by_side.Command:
     path = folder.path / cell.name
     known = main_loop.settings_of(study.experiment)
-    own = {**cell.values, "methods": [cell.method], "out": str(path)}
+    own = {
+        **cell.values,
+        "methods": [cell.method],
+        "out": str(path),
+        "jobs": 1,
+    }
     return side_by_side.Command(
         f"experiments.{study.experiment.name}",
-        [*run_flags.write(known, {**values, **own}), *_THREADS],
+        [
+            *run_flags.write(known, {**values, **own}),
+            *side_by_side.ONE_THREAD,
+        ],
         path.with_name(f"{path.name}.log"),
     )
 

@@ -82,7 +82,7 @@ class TrainerTest(_WithoutXlaTestCase):
     @parameterized.parameters("sac", "trpo")
     def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
         save = run_checkpoints.RunCheckpoints.save
-        saves = []
+        saves: list[None] = []
 
         def save_and_die(self, *args):
             # After the evaluation and before the checkpoint of a second epoch.
@@ -141,6 +141,7 @@ class CommandTest(_WithoutXlaTestCase):
         "--eval_goals=2",
         "--steps=24",
         "--steps_per_epoch=4",
+        "--jobs=1",
         *(
             f"--{name}={','.join(map(str, value))}"
             if isinstance(value, tuple)
