@@ -32,6 +32,7 @@ def _draw_curves(run: contract.Run, file: pathlib.Path) -> None:
                 label=method,
             )
         axes.set(xlabel=title, ylim=(-0.02 * metric.factor, metric.factor))
+        axes.set_xlim(left=0)
     panels[0].set_ylabel(metric.title)
     panels[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(file, dpi=150)

@@ -189,11 +189,11 @@ def _train_side_by_side(
         flush=True,
     )
     for index, status in side_by_side.run(commands, jobs=jobs):
-        log = commands[index].log
-        reason = side_by_side.last_line(log)
-        if status == cli.DIVERGED:
-            raise callbacks.DivergenceError(reason.removeprefix("error: "))
         if status:
+            log = commands[index].log
+            reason = side_by_side.last_line(log)
+            if status == cli.DIVERGED:
+                raise callbacks.DivergenceError(reason.removeprefix("error: "))
             raise errors.InputError(
                 f"{left[index]} ended with status {status}: {reason} "
                 f"(see {log})"
