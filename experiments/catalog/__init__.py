@@ -6,6 +6,7 @@ from experiments.landscape import experiment as landscape
 from experiments.meta_rl import experiments as meta_rl
 from experiments.multitask import experiment as multitask
 from experiments.multitask_rl import experiment as multitask_rl
+from experiments.multitask_rl import study as multitask_rl_study
 from experiments.poses import experiment as poses
 from experiments.run import contract
 from experiments.sinusoids import experiment as sinusoids
@@ -48,6 +49,7 @@ PARTS = (
             landscape.EXPERIMENT,
             multitask.EXPERIMENT,
             multitask_rl.EXPERIMENT,
+            multitask_rl_study.STUDY,
         ),
     ),
 )

@@ -116,8 +116,8 @@ _HYPERPARAMETERS = (
     settings.switch(
         "normalize_rewards",
         None,
-        "Whether tuned SAC divides each task's rewards by their deviation; "
-        "true.",
+        "Whether tuned SAC divides each task's rewards by the mean of their "
+        "absolute values; true.",
     ),
     settings.number(
         "actor_weight_decay",

@@ -40,7 +40,7 @@ _SAC = Learner(off_policy.compile_agent, off_policy.fit)
 
 def _sac(
     title: str,
-    first_own_layer: Callable[[Sequence[int]], int] | None = None,
+    per_task_from: int | None = None,
     *,
     settings: contract.Values = off_policy.DEFAULTS,
     surgery_name: str | None = None,
@@ -48,7 +48,7 @@ def _sac(
     by = None if surgery_name is None else surgery.SURGERIES[surgery_name]
     return Method(
         title if by is None else f"{title} + {by.title}",
-        functools.partial(off_policy.build, first_own_layer=first_own_layer),
+        functools.partial(off_policy.build, per_task_from=per_task_from),
         settings,
         by and by.aggregator,
         learner=_SAC,
@@ -57,8 +57,8 @@ def _sac(
 
 METHODS: dict[str, Method] = {
     "sac": _sac("SAC"),
-    "sac_multi_head": _sac("multi-head SAC", len),
-    "independent": _sac("SAC, an agent for each task", lambda hidden: 0),
+    "sac_multi_head": _sac("multi-head SAC", -1),
+    "independent": _sac("SAC, an agent for each task", 0),
     **{
         f"sac_{name}": _sac("SAC", surgery_name=name)
         for name in surgery.SURGERIES

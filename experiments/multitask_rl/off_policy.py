@@ -1,15 +1,25 @@
 """Soft actor-critic, as methods of the experiment."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 
 from experiments.multitask_rl import problems
 from experiments.run import contract
 from tfmeta import rl
-from tfmeta.rl import policies, task_inputs
 
+# Settings that are arguments of the agent, by the same names.
+_OF_AGENT = (
+    "hidden",
+    "critic_hidden",
+    "discount",
+    "initial_temperature",
+    "reward_scale",
+    "normalize_observations",
+    "normalize_rewards",
+)
+# Likewise of `fit`.
+_OF_FIT = ("batch_size", "warm_up", "capacity", "updates_per_call")
 DEFAULTS = {
     "hidden": (128, 128),
     "learning_rate": 5e-4,
@@ -30,7 +40,7 @@ DEFAULTS = {
 # "Multi-Task Reinforcement Learning Enables Parameter Scaling", 2025). What is
 # set of it alone, as by --nonormalize_rewards, is its ablation.
 TUNED = DEFAULTS | {
-    # By the deviation of each task's: there is nothing left to scale.
+    # By the mean of each task's: there is nothing left to scale.
     "reward_scale": 1.0,
     "normalize_rewards": True,
     "actor_weight_decay": 3e-4,
@@ -45,7 +55,7 @@ def build(
     problem: problems.Problem,
     seed: int,
     *,
-    first_own_layer: Callable[[Sequence[int]], int] | None = None,
+    per_task_from: int | None = None,
 ) -> rl.SAC:
     """Returns an agent for all tasks.
 
@@ -53,39 +63,17 @@ def build(
         settings: the method's.
         problem: the tasks.
         seed: fixes the noise of actions.
-        first_own_layer: from the units of hidden layers to the number of the
-            first layer of which each task has its own; None: tasks share all,
-            and are told apart by a one-hot vector.
+        per_task_from: the first layer of which each task has its own, see
+            `tfmeta.rl.SAC`.
     """
-    first, tasks = problem.train[0], len(problem.train)
-    hidden = settings["hidden"]
-    further: dict[str, Any] = {}
-    if first_own_layer is not None:
-        further["per_task_from"] = first_own_layer(hidden)
-    if "normalize_rewards" in settings:
-        further["normalize_rewards"] = settings["normalize_rewards"]
-    if "critic_hidden" in settings:
-        inputs = first.observation_size + task_inputs.size(tasks)
-        further["critics"] = [
-            policies.perceptron(
-                inputs + first.action_size,
-                1,
-                settings["critic_hidden"],
-                name=f"critic{number}",
-            )
-            for number in (1, 2)
-        ]
+    first = problem.train[0]
     return rl.SAC(
         first.observation_size,
         first.action_size,
-        tasks,
-        hidden=hidden,
-        discount=settings["discount"],
-        initial_temperature=settings["initial_temperature"],
-        reward_scale=settings["reward_scale"],
-        normalize_observations=settings["normalize_observations"],
+        len(problem.train),
+        per_task_from=per_task_from,
         seed=seed,
-        **further,
+        **{name: settings[name] for name in _OF_AGENT if name in settings},
     )
 
 
@@ -122,13 +110,5 @@ def fit(
         steps_per_epoch=job.budget.steps_per_epoch,
         callbacks=callbacks,
         checkpoints=job.folder / "checkpoints",
-        **{
-            name: job.settings[name]
-            for name in (
-                "batch_size",
-                "warm_up",
-                "capacity",
-                "updates_per_call",
-            )
-        },
+        **{name: job.settings[name] for name in _OF_FIT},
     )

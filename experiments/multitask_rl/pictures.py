@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from experiments.figures import drawing
-from experiments.run import contract
+from experiments.run import contract, interquartile
 
 _COLORS = 10  # So many there are.
 
@@ -77,9 +77,49 @@ def _draw_tasks(run: contract.Run, file: pathlib.Path) -> None:
     pyplot.close(figure)
 
 
+def _draw_interquartile(run: contract.Run, file: pathlib.Path) -> None:
+    """Draws interquartile means over tasks and seeds with their intervals."""
+    pyplot = drawing.load_pyplot()
+    metric = run.experiment.metric
+    found = {}
+    for name in dict.fromkeys(row["method"] for row in run.rows):
+        scores = [
+            [
+                metric.factor * part["mean"]
+                for key, part in row["metrics"].items()
+                if key.startswith(f"{metric.name}/")
+            ]
+            for row in run.rows
+            if row["method"] == name
+        ]
+        # What diverged has none.
+        if all(scores):
+            title = run.experiment.methods[name].title
+            found[title] = interquartile.estimate(scores)
+    figure, axes = pyplot.subplots(
+        figsize=(7, 1 + 0.35 * len(found)), layout="constrained"
+    )
+    for place, of in enumerate(found.values()):
+        axes.plot([of.low, of.high], [place] * 2, linewidth=6, alpha=0.4)
+        axes.plot(of.mean, place, "k|", markersize=12)
+    axes.set_yticks(range(len(found)), list(found))
+    axes.invert_yaxis()
+    axes.set(
+        xlabel=f"{metric.title}, interquartile mean with its 95% interval",
+        xlim=(0, metric.factor),
+    )
+    figure.savefig(file, dpi=150)
+    pyplot.close(figure)
+
+
 CURVES = contract.Picture(
     "curves", "Success over steps and over time", _draw_curves
 )
 TASKS = contract.Picture(
     "tasks", "Success of each task over training", _draw_tasks
+)
+INTERQUARTILE = contract.Picture(
+    "interquartile",
+    "Interquartile means over tasks and seeds",
+    _draw_interquartile,
 )

@@ -61,7 +61,10 @@ def of_study(
     scores: dict[tuple[str, str], list[float]] = {}
     for group in groups.collect(results, experiment):
         at = [group.asked.get(name) for name in names]
-        title = ", ".join(columns.show_value(value) or "none" for value in at)
+        title = (
+            ", ".join(columns.show_value(value) or "none" for value in at)
+            or "all seeds"
+        )
         values[title] = [groups.sortable(value) for value in at]
         means = [group.means(s.metric, (s.split,)) for s in study.scores]
         # Of what diverged there are none.
@@ -89,7 +92,7 @@ def of_study(
         for method in dict.fromkeys(method for method, _ in scores)
     ]
     heading = contract.Column(
-        ", ".join(titles[name] for name in names), show="method"
+        ", ".join(titles[name] for name in names) or "method", show="method"
     )
     return table.Table(
         study.note, [heading, *map(contract.Column, heads)], lines

@@ -12,6 +12,7 @@ from experiments.run import contract, flags, main_loop
 _FOLDER = pathlib.Path(experiments.__file__).parent / "flagfiles"
 _COMMANDS = {
     "cifar100": "multitask_cifar100",
+    "metaworld": "metaworld_multitask",
     "omniglot": "nme_classification",
     "pose": "pose_prediction",
     "sinusoid": "sinusoid",

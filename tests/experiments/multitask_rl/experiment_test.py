@@ -228,13 +228,12 @@ class CommandTest(_WithoutXlaTestCase):
 
 class MethodsTest(_WithoutXlaTestCase):
     def test_each_can_be_built(self):
-        # What is not in the library yet is asked for where it is needed alone.
-        for name in ("sac", "sac_pcgrad", "ppo", "trpo"):
+        for name in methods.METHODS:
             agent = commands.build(self.experiment, _problem(), name, **_TINY)
             self.assertEqual(agent.tasks, 2)
-            surgeon = optimizers.TaskGradientOptimizer
             self.assertEqual(
-                isinstance(agent.optimizer, surgeon), name == "sac_pcgrad"
+                isinstance(agent.optimizer, optimizers.TaskGradientOptimizer),
+                methods.METHODS[name].aggregator is not None,
             )
 
     def test_each_surgery_is_a_method(self):
@@ -250,21 +249,15 @@ class MethodsTest(_WithoutXlaTestCase):
         chosen = method.choose({"critic_hidden": (3,)})
         self.assertEqual(chosen["critic_hidden"], (3,))
 
-    def test_what_a_method_shares_is_one_argument(self):
-        made = mock.MagicMock()
-        problem = mock.Mock(
-            train=[mock.Mock(observation_size=3, action_size=2)]
-        )
-        problem.train *= 5
-        given = {}
-        with mock.patch.object(rl, "SAC", made):
-            for name in ("sac", "sac_multi_head", "independent"):
-                method = methods.METHODS[name]
-                method.build(method.choose({"hidden": (8, 8)}), problem, 0)
-                given[name] = made.call_args.kwargs.get("per_task_from")
-        self.assertEqual(
-            given, {"sac": None, "sac_multi_head": 2, "independent": 0}
-        )
+    def test_what_a_method_s_tasks_have_of_their_own(self):
+        def own(name):
+            agent = commands.build(self.experiment, _problem(), name, **_TINY)
+            return [v.shape[0] == 2 for v in agent.actor.trainable_variables]
+
+        # Of a hidden layer and the last one, kernel and bias.
+        self.assertEqual(own("sac"), [False] * 4)
+        self.assertEqual(own("sac_multi_head"), [False, False, True, True])
+        self.assertEqual(own("independent"), [True] * 4)
 
 
 if __name__ == "__main__":
