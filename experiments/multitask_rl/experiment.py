@@ -60,7 +60,8 @@ _PROBLEM = (
         loading.REWARD_VERSIONS,
         "Of Meta-World: v1 rewards reach 1200 and differ by task, v2 rewards "
         "are from 0 to 10.",
-    ).replace(title="rewards"),
+        title="rewards",
+    ),
     settings.integer(
         "horizon", 200, f"Steps of an episode, at most {loading.MAX_HORIZON}."
     ),
@@ -81,17 +82,22 @@ _BUDGET = (
         "Goals of each task to be scored on, once each; by the field's "
         "protocol all of them.",
         least=2,
-    ).replace(title="goals scored"),
+        title="goals scored",
+    ),
 )
 _HYPERPARAMETERS = (
     settings.integers(
-        "hidden", None, "Units of the hidden layers; 128,128."
-    ).replace(title="hidden units"),
+        "hidden",
+        None,
+        "Units of the hidden layers; 128,128.",
+        title="hidden units",
+    ),
     settings.integers(
         "critic_hidden",
         None,
         "Those of tuned SAC's critics; twice the actor's.",
-    ).replace(title="critics' units"),
+        title="critics' units",
+    ),
     settings.number("learning_rate", None, "Adam's, of all networks; 0.0005."),
     settings.number(
         "temperature_learning_rate",
@@ -126,24 +132,35 @@ _HYPERPARAMETERS = (
         zero=True,
     ),
     settings.integer(
-        "batch_size", None, "Transitions of each task in an update; 32."
-    ).replace(title="rows a task"),
+        "batch_size",
+        None,
+        "Transitions of each task in an update; 32.",
+        title="rows a task",
+    ),
     settings.integer(
-        "warm_up", None, "Steps before SAC's first update; 1000."
-    ).replace(title="steps of warm-up"),
+        "warm_up",
+        None,
+        "Steps before SAC's first update; 1000.",
+        title="steps of warm-up",
+    ),
     settings.integer(
-        "capacity", None, "Transitions of each task in SAC's replay; a million."
-    ).replace(title="transitions a task"),
+        "capacity",
+        None,
+        "Transitions of each task in SAC's replay; a million.",
+        title="transitions a task",
+    ),
     settings.integer(
         "updates_per_call",
         None,
         "SAC's updates in one call, after as many steps; 5.",
-    ).replace(title="updates a call"),
+        title="updates a call",
+    ),
     settings.integer(
         "rollout_steps",
         None,
         "Steps in each task between two improvements of PPO and TRPO; 2000.",
-    ).replace(title="steps a rollout"),
+        title="steps a rollout",
+    ),
     settings.integer(
         "minibatches",
         None,

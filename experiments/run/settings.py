@@ -47,11 +47,16 @@ class Setting:
 
 
 def integer(
-    name: str, default: int | None, help_text: str, *, least: int = 1
+    name: str,
+    default: int | None,
+    help_text: str,
+    *,
+    least: int = 1,
+    title: str = "",
 ) -> Setting:
     """Returns a setting that is a whole number, `least` or above."""
     define = functools.partial(flags.DEFINE_integer, lower_bound=least)
-    return Setting(name, default, help_text, define)
+    return Setting(name, default, help_text, define, title=title)
 
 
 def number(
@@ -80,10 +85,12 @@ def choice(
     default: str | None,
     options: Iterable[str],
     help_text: str,
+    *,
+    title: str = "",
 ) -> Setting:
     """Returns a setting that is one of a few words."""
     define = functools.partial(flags.DEFINE_enum, enum_values=list(options))
-    return Setting(name, default, help_text, define)
+    return Setting(name, default, help_text, define, title=title)
 
 
 def switch(name: str, default: bool | None, help_text: str) -> Setting:
@@ -138,7 +145,9 @@ def names(
     )
 
 
-def integers(name: str, default: None, help_text: str) -> Setting:
+def integers(
+    name: str, default: None, help_text: str, *, title: str = ""
+) -> Setting:
     """Returns a setting that is a list of whole numbers above zero."""
 
     def read(value: Sequence[str] | None) -> tuple[int, ...] | None:
@@ -154,7 +163,7 @@ def integers(name: str, default: None, help_text: str) -> Setting:
             )
         return given
 
-    return Setting(name, default, help_text, flags.DEFINE_list, read)
+    return Setting(name, default, help_text, flags.DEFINE_list, read, title)
 
 
 def values(
