@@ -26,6 +26,8 @@ _METRICS = {
 }
 # What an epoch's logs have that is not of interest.
 _LEFT_OUT = ("steps", "steps_per_second")
+# How the names end of what is finite as long as training is.
+_LOSSES = ("_loss", "surrogate", "divergence")
 
 
 class Evaluations(keras.callbacks.Callback):
@@ -103,8 +105,7 @@ class Evaluations(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Scores the agent, if it is time; its scores are in the logs, too."""
         del epoch
-        # Later callbacks may add to these.
-        assert logs is not None
+        assert logs is not None  # Agents always give them.
         self._since += time.monotonic() - self._started
         self._logs.append(dict(logs))
         _check_losses(logs)
@@ -173,7 +174,7 @@ class Evaluations(keras.callbacks.Callback):
 
 def _check_losses(logs: Mapping[str, float]) -> None:
     for name, value in logs.items():
-        if name.endswith("_loss") and not math.isfinite(value):
+        if name.endswith(_LOSSES) and not math.isfinite(value):
             raise training.DivergenceError(
                 f"{name} is {value} at step {logs['steps']:.0f}: training "
                 "diverged; lower the rate"
