@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -15,12 +15,15 @@ class Learner(NamedTuple):
     """How agents of a kind learn.
 
     Attributes:
-        compile: says how an agent learns.
+        compile: says how an agent learns, and returns the optimizers of its
+            networks by their names.
         fit: lets it learn, with callbacks, or go on from a checkpoint in the
             job's folder.
     """
 
-    compile: Callable[[Any, contract.Job], None]
+    compile: Callable[
+        [Any, contract.Job], Mapping[str, keras.optimizers.Optimizer]
+    ]
     fit: Callable[[Any, contract.Job, Sequence[keras.callbacks.Callback]], None]
 
 

@@ -77,8 +77,14 @@ def build(
     )
 
 
-def compile_agent(agent: rl.SAC, job: contract.Job) -> None:
-    """Says how an agent learns: what combines its tasks' gradients."""
+def compile_agent(
+    agent: rl.SAC, job: contract.Job
+) -> dict[str, keras.optimizers.Optimizer]:
+    """Says how an agent learns: what combines its tasks' gradients.
+
+    Returns:
+        The optimizer of each network whose tasks may conflict, by its name.
+    """
 
     def optimizer(weight_decay=None):
         adam = keras.optimizers.Adam(
@@ -89,12 +95,17 @@ def compile_agent(agent: rl.SAC, job: contract.Job) -> None:
         # As SAC without surgery, whose losses are averaged.
         return job.method.aggregator(adam, reduction="mean", seed=job.seed)
 
-    agent.compile(
+    by_network = {
+        "critic": optimizer(),
         # Zero is none.
-        optimizer(job.settings.get("actor_weight_decay") or None),
-        optimizer(),
+        "actor": optimizer(job.settings.get("actor_weight_decay") or None),
+    }
+    agent.compile(
+        by_network["actor"],
+        by_network["critic"],
         keras.optimizers.Adam(job.settings["temperature_learning_rate"]),
     )
+    return by_network
 
 
 def fit(

@@ -58,21 +58,28 @@ def build_trpo(
     return rl.TRPO(**_arguments(settings, problem))
 
 
-def compile_ppo(agent: rl.PPO, job: contract.Job) -> None:
-    """Says how an agent learns."""
+def compile_ppo(
+    agent: rl.PPO, job: contract.Job
+) -> dict[str, keras.optimizers.Optimizer]:
+    """Says how an agent learns; returns its policy's optimizer."""
+    optimizer = keras.optimizers.Adam(job.settings["learning_rate"])
     agent.compile(
-        keras.optimizers.Adam(job.settings["learning_rate"]),
+        optimizer,
         entropy_weight=job.settings["entropy_weight"],
         minibatches=job.settings["minibatches"],
     )
+    return {"policy": optimizer}
 
 
-def compile_trpo(agent: rl.TRPO, job: contract.Job) -> None:
-    """Says how an agent learns."""
+def compile_trpo(
+    agent: rl.TRPO, job: contract.Job
+) -> dict[str, keras.optimizers.Optimizer]:
+    """Says how an agent learns; no optimizer makes its policy's steps."""
     agent.compile(
         max_divergence=job.settings["max_divergence"],
         baseline_minibatches=job.settings["minibatches"],
     )
+    return {}
 
 
 def fit(

@@ -1,7 +1,7 @@
 """How agents for several tasks are trained and scored."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.multitask_rl import conflict_tables, evaluations, methods
 from experiments.run import contract, rows
+from tfmeta import optimizers, training
 
 # What they are scored on: the goals that they learn, by the field's protocol.
 SPLIT = "training goals"
@@ -19,15 +20,14 @@ class Trainer(contract.Trainer):
 
     def build(self, job: contract.Job) -> Any:
         """Returns the compiled agent of a job."""
-        assert isinstance(job.method, methods.Method)
-        agent = job.method.build(job.settings, job.problem, job.seed)
-        job.method.learner.compile(agent, job)
+        agent, _ = _compiled(job)
         return agent
 
     def run(self, job: contract.Job) -> contract.Outcome:
         """Trains and scores a method, or takes up where it stopped."""
         assert isinstance(job.method, methods.Method)
         keras.utils.set_random_seed(job.seed)
+        agent, by_network = _compiled(job)
         scored = evaluations.Evaluations(
             job.problem.evaluation,
             goals=job.problem.values["eval_goals"],
@@ -36,9 +36,10 @@ class Trainer(contract.Trainer):
             file=job.folder / "evaluations.json",
         )
         job.method.learner.fit(
-            self.build(job),
+            agent,
             job,
             [
+                *_monitors(by_network),
                 scored,
                 keras.callbacks.TensorBoard(
                     str(job.folder / "tensorboard"), write_graph=False
@@ -55,6 +56,26 @@ class Trainer(contract.Trainer):
     def clean_up(self, job: contract.Job) -> None:
         """Removes the checkpoints, whose replays take gigabytes."""
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+
+
+def _compiled(
+    job: contract.Job,
+) -> tuple[Any, Mapping[str, keras.optimizers.Optimizer]]:
+    """Returns the compiled agent of a job and its networks' optimizers."""
+    assert isinstance(job.method, methods.Method)
+    agent = job.method.build(job.settings, job.problem, job.seed)
+    return agent, job.method.learner.compile(agent, job)
+
+
+def _monitors(
+    by_network: Mapping[str, keras.optimizers.Optimizer],
+) -> list[keras.callbacks.Callback]:
+    """Returns what records conflicts, for each network that shows them."""
+    return [
+        training.ConflictMonitor(optimizer, prefix=f"{network}_")
+        for network, optimizer in by_network.items()
+        if isinstance(optimizer, optimizers.TaskGradientOptimizer)
+    ]
 
 
 def _scores(

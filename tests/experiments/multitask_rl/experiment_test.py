@@ -6,8 +6,14 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.multitask_rl import experiment, methods, problems
+from experiments.multitask_rl import (
+    conflict_tables,
+    experiment,
+    methods,
+    problems,
+)
 from experiments.run import surgery
+from experiments.run import training as run_training
 from tests.experiments import commands
 from tfmeta import environments, optimizers, rl, training
 from tfmeta.rl import run_checkpoints
@@ -119,6 +125,19 @@ class TrainerTest(_WithoutXlaTestCase):
             for name in learned:
                 self.assertEqual(one[name], two[name], name)
         self.assertNotEqual(of_one[-1]["return"], of_two[-1]["return"])
+
+    def test_conflicts_of_each_network_are_recorded(self):
+        outcome = self.train("sac_pcgrad", self.out)
+        self.assertContainsSubset(
+            [
+                f"{network}_{name}"
+                for network in ("critic", "actor")
+                for name in run_training.CONFLICTS
+            ],
+            outcome["metrics"],
+        )
+        for point in outcome["curve"]:
+            self.assertBetween(point["actor_conflicting_pairs"], 0, 1)
 
     def test_a_loss_that_is_not_finite_is_told(self):
         rewards = mock.patch.object(
