@@ -102,10 +102,10 @@ _HYPERPARAMETERS = (
     settings.number(
         "temperature_learning_rate",
         None,
-        "Adam's, of SAC's temperatures; 0.0001.",
+        "Adam's, of SAC's temperatures; 0.0003.",
     ),
     settings.number(
-        "initial_temperature", None, "SAC's temperature at first; 1."
+        "initial_temperature", None, "SAC's temperature at first; 0.1."
     ),
     settings.number("discount", None, "Gamma; 0.98."),
     settings.number(

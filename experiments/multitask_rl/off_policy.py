@@ -23,10 +23,10 @@ _OF_FIT = ("batch_size", "warm_up", "capacity", "updates_per_call")
 DEFAULTS = {
     "hidden": (128, 128),
     "learning_rate": 5e-4,
-    # Ten times the entropy's rate would take the temperature to .002 before
-    # the harder tasks have been met.
-    "temperature_learning_rate": 1e-4,
-    "initial_temperature": 1.0,
+    "temperature_learning_rate": 3e-4,
+    # A step of 12.5 ms changes returns so little that at .06 policies of mt5
+    # were still as good as uniform: 2.73 of at most 2.77 nats.
+    "initial_temperature": 0.1,
     "discount": 0.98,
     "reward_scale": 0.1,
     "normalize_observations": False,
