@@ -46,6 +46,7 @@ class Trainer(contract.Trainer):
                 ),
             ],
         )
+        agent.save_weights(job.folder / "weights.npz")
         return {
             "scores": {SPLIT: _scores(scored.episodes, job.problem.task_names)},
             "metrics": conflict_tables.means(scored.points),

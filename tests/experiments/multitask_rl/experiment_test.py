@@ -82,6 +82,9 @@ class TrainerTest(_WithoutXlaTestCase):
         self.assertEqual(seconds[1:], sorted(seconds[1:]))
         self.assertEqual(seconds[0], seconds[-1])
         self.assertFalse((out / method / "checkpoints").exists())
+        # What was learned stays.
+        agent = commands.build(self.experiment, _problem(), method, **_TINY)
+        agent.load_weights(out / method / "weights.npz")
         return outcome
 
     @parameterized.parameters("sac_pcgrad", "trpo")
