@@ -78,7 +78,7 @@ _BUDGET = (
     ),
     settings.integer(
         "eval_goals",
-        10,
+        5,
         "Goals of each task to be scored on, once each; by the field's "
         "protocol all of them.",
         least=2,
