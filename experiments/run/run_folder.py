@@ -20,6 +20,9 @@ _PACKAGES = (
     "tensorflow-probability",
     "tensorflow-datasets",
     "numpy",
+    "gymnasium",
+    "metaworld",
+    "mujoco",
 )
 
 
