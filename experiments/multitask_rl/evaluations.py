@@ -114,7 +114,7 @@ class Evaluations(keras.callbacks.Callback):
             return
         scores = rl.evaluate(
             self._environments,
-            self.model.act,
+            self.model.snapshot(),
             goals=self._goals,
             seed=self._seed,
         )

@@ -402,12 +402,13 @@ class NetworksTest(parameterized.TestCase):
 
     def test_the_actor_acts_by_its_weights_whoever_set_them(self):
         agent = _small()
-        agent.act(np.ones((1, 1)))
+        before, snapshot = agent.act(np.ones((1, 1))), agent.snapshot()
         agent.actor.set_weights([w + 1 for w in agent.actor.get_weights()])
         expected = np.tanh(agent.actor(np.ones((1, 1)))[:, :1])
         np.testing.assert_allclose(
             agent.act(np.ones((1, 1))), expected, rtol=1e-5
         )
+        np.testing.assert_array_equal(snapshot(np.ones((1, 1))), before)
 
     @parameterized.named_parameters(
         (

@@ -208,8 +208,17 @@ class OnPolicyAgent(policy_agent.PolicyAgent):
         Args:
             observations: of each task, `[tasks, observation_size]`.
         """
-        means = self.policy.actor().mean(task_inputs.append(observations))
-        return np.clip(means, -1, 1)
+        return self.snapshot()(observations)
+
+    def snapshot(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns what `act` does, with the weights as they are now.
+
+        For many steps: `act` reads the weights at each.
+        """
+        run = self.policy.actor().mean
+        return lambda observations: np.clip(
+            run(task_inputs.append(observations)), -1, 1
+        )
 
     def export(self, path: str | os.PathLike) -> None:
         """Writes the policy as a SavedModel, which acts without this library.

@@ -1,7 +1,7 @@
 """Soft actor-critic for one task or several."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -432,16 +432,26 @@ class SAC:
         Raises:
             InputError: if they are of another shape.
         """
+        return self.snapshot()(observations)
+
+    def snapshot(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns what `act` does, with the weights as they are now.
+
+        For many steps: `act` reads the weights at each.
+        """
+        run = networks.TaskMirror(self._learned.actor)
         expected = self.tasks, self._sizes[0]
-        if np.shape(observations) != expected:
-            raise errors.InputError(
-                f"observations: of shape {np.shape(observations)}, expected "
-                f"[tasks, observation_size], {expected}"
-            )
-        # Whoever sets weights does not say so.
-        self._mirror.refresh()
-        outputs = self._mirror(self._normalized(observations))
-        return np.tanh(outputs[:, : self._sizes[1]])
+
+        def act(observations: np.ndarray) -> np.ndarray:
+            if np.shape(observations) != expected:
+                raise errors.InputError(
+                    f"observations: of shape {np.shape(observations)}, "
+                    f"expected [tasks, observation_size], {expected}"
+                )
+            outputs = run(self._normalized(observations))
+            return np.tanh(outputs[:, : self._sizes[1]])
+
+        return act
 
     def save_weights(self, path: str | os.PathLike) -> None:
         """Writes what the agent has learned, optimizers' state left out.
