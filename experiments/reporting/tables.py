@@ -43,10 +43,13 @@ def comparisons(of: Sequence[Group]) -> list[table.Table]:
         if len(shown) == len(methods):
             continue
         title = experiment.problem_title(_source(shown[0]))
-        caption = (
-            f"New tasks{f', {title}' if title else ''}: {metric.title}, ours "
-            "beside the paper’s."
-        )
+        # Without splits, tasks are scored that were trained on.
+        of_tasks = [
+            *(["New tasks"] if test else []),
+            *([title] if title else []),
+        ]
+        caption = ", ".join(of_tasks)
+        caption += f": {metric.title}, ours beside the paper’s."
         heads = [_METHOD]
         lines = [
             [table.Cell(groups.method_title(experiment, method))]
