@@ -31,6 +31,7 @@ def _build(inner_steps: int):
             first.action_size,
             inner_learning_rate=settings["inner_learning_rate"],
             inner_steps=inner_steps,
+            test_steps=1,
             inner_loss=settings.get("inner_loss", "log_density"),
             hidden=(settings["hidden_units"],) * 2,
             scale=settings["action_scale"],

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.meta_rl import methods, problems
 from experiments.run import contract, rows
 from tfmeta.environments import episode_recorder
-from tfmeta.rl import PolicyMAML
+from tfmeta.rl import PolicyMAML, adapting
 
 # Of the seeds of training, none of which is so large, and of one another.
 _EVAL_SEED, _CLIP_SEED = 2**31, 2**31 + 1
@@ -126,13 +126,14 @@ def _curve(
 def _clips(agent: PolicyMAML, job: contract.Job) -> list[dict[str, Any]]:
     """Returns an episode after adapting to each task, as it can be replayed."""
     tasks = next(iter(job.problem.tasks.values()))
-    actor = agent.adapt(
+    trial = adapting.play_trial(
+        agent,
         [task.environment for task in tasks],
         [task.goal for task in tasks],
         episodes=job.problem.values["eval_episodes"],
-        steps=1,
         seed=_EVAL_SEED + job.seed,
     )
+    actor = agent.adapt(trial, len(tasks))
     recorders = [
         episode_recorder.EpisodeRecorder(task.environment) for task in tasks
     ]
@@ -149,7 +150,7 @@ def _clips(agent: PolicyMAML, job: contract.Job) -> list[dict[str, Any]]:
     actions = []
     for _ in range(tasks[0].environment.horizon):
         # In float32, as the recorder has them.
-        chosen = actor.mean(seen[:, np.newaxis])[:, 0].astype(np.float32)
+        chosen = actor.act(seen).astype(np.float32)
         actions.append(chosen)
         seen = np.stack(
             [

@@ -4,8 +4,6 @@ Where a test knows the true gradient, actions are not drawn: they are the nodes
 of a quadrature, and advantages hold its weights, so that means are exact.
 """
 
-from unittest import mock
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,6 +14,7 @@ from tfmeta import errors
 from tfmeta.environments import point_robot
 from tfmeta.functional import inner_loop
 from tfmeta.rl import (
+    adapting,
     clipped_surrogate,
     policies,
     policy_losses,
@@ -213,27 +212,32 @@ class PolicyMAMLTest(parameterized.TestCase):
         self.assertGreater(min(gains), 0.5)
         self.assertGreater(np.mean(gains), 1.5)
 
-    def test_what_adapts_is_what_is_evaluated(self):
+    def test_it_adapts_by_what_it_explored(self):
         robots = [
             point_robot.PointRobot("dense", [[0.5, sign]], horizon=5)
             for sign in (-1.0, 1.0)
         ]
-        agent = policy_maml.PolicyMAML(2, 2, inner_steps=2, hidden=(4,))
-        agent.compile(jit_compile=False)
-        adapted = []
-        actor = agent.policy.actor
-
-        def record(weights=None):
-            adapted.append(weights)
-            return actor(weights)
-
-        with mock.patch.object(agent.policy, "actor", record):
-            agent.evaluate(robots, episodes=2, seed=3)
-            agent.adapt(robots, episodes=2, seed=3)
-        # Before any step, after one, after two; and the same once more.
-        self.assertLen(adapted, 6)
-        for ours, theirs in zip(adapted[5], adapted[2], strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+        keras.utils.set_random_seed(0)
+        agent = policy_maml.PolicyMAML(2, 2, test_steps=2, hidden=(4,))
+        trial = adapting.play_trial(agent, robots, episodes=3, seed=3)
+        self.assertEqual(trial.times.shape, (2, 15))
+        seen = np.ones((2, 2), np.float32)
+        batches = [agent._batch(trial)] * 2
+        expected = agent.policy(
+            agent.adapted_weights(batches), seen[:, np.newaxis]
+        )
+        np.testing.assert_allclose(
+            agent.adapt(trial, 2).act(seen),
+            np.clip(expected.mean[:, 0], -1, 1),
+            atol=1e-6,
+        )
+        with self.subTest("what it explores by has not adapted"):
+            np.testing.assert_array_equal(
+                agent.explore(trial, 2, np.random.default_rng(0)).act(seen),
+                agent.adapt(None, 2).act(seen),
+            )
+        with self.assertRaisesRegex(errors.InputError, "steps in 3 tasks"):
+            agent.adapt(trial, 3)
 
     def test_calls_go_on_where_the_last_stopped(self):
         robots = [

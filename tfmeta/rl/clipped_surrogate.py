@@ -17,7 +17,8 @@ class ClippedSurrogate:
     """Steps of an optimizer on a loss that does not pay for going far: PPO.
 
     A `PolicyStep` (Schulman et al. 2017, equations 7 and 9). Each minibatch has
-    rows of all tasks, whose losses are averaged. An optimizer of task
+    rows of all tasks, whose losses are averaged. A row is a step, or a sequence
+    of steps, as of a policy that remembers. An optimizer of task
     gradients, such as `PCGrad(Adam(3e-4))`, combines one gradient for each
     task.
 
@@ -86,16 +87,16 @@ class ClippedSurrogate:
 
             def losses(weights):
                 now = distributions(weights, part.observation)
-                entropies = tf.reduce_mean(now.entropy(), -1)
+                entropies = tf.reduce_mean(_by_task(now.entropy()), -1)
                 log_densities = now.log_density(part.action)
                 surrogates = policy_losses.clipped_loss(
-                    log_densities,
-                    old_log_densities,
-                    part.advantage,
+                    _by_task(log_densities),
+                    _by_task(old_log_densities),
+                    _by_task(part.advantage),
                     clip=self._clip,
                 )
                 divergences = tf.reduce_mean(
-                    old_log_densities - log_densities, -1
+                    _by_task(old_log_densities - log_densities), -1
                 )
                 return surrogates - self._entropy_weight * entropies, (
                     surrogates,
@@ -120,3 +121,8 @@ class ClippedSurrogate:
             "entropy": tf.reduce_mean(entropies),
             "divergence": tf.reduce_mean(divergences),
         }
+
+
+def _by_task(values: tf.Tensor) -> tf.Tensor:
+    """Returns `[tasks, rows, ...]` as `[tasks, steps]`."""
+    return tf.reshape(values, (values.shape[0], -1))

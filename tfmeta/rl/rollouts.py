@@ -36,6 +36,7 @@ def collect(
     steps: int,
     seed: int,
     goals: Sequence[int] | None = None,
+    observe: Callable[[replay.Transitions, np.ndarray], None] | None = None,
 ) -> Rollouts:
     """Takes steps in each environment, from the start of an episode on.
 
@@ -46,6 +47,8 @@ def collect(
         steps: in each environment.
         seed: fixes the episodes.
         goals: of each environment, see `Collector`.
+        observe: is told each step's transitions `[tasks, ...]`, and with 1
+            where the next step is of another episode, `[tasks]`.
 
     Raises:
         InputError: see `Collector`.
@@ -61,6 +64,8 @@ def collect(
         for score in finished:
             ended[step, score.task] = 1
             cut_off[step, score.task] = 1 - transitions.terminated[score.task]
+        if observe is not None:
+            observe(transitions, ended[step])
     ended[-1] = 1
     return Rollouts(
         replay.Transitions(
@@ -71,6 +76,26 @@ def collect(
         cut_off.T,
         scores,
     )
+
+
+def join(parts: Sequence[Rollouts]) -> Rollouts:
+    """Returns rollouts of the same tasks, one after the other.
+
+    Args:
+        parts: one or more, each from the start of an episode on.
+    """
+    transitions = replay.Transitions(
+        *(
+            np.concatenate(part, 1)
+            for part in zip(*(each.transitions for each in parts), strict=True)
+        )
+    )
+    times, ended, cut_off = (
+        np.concatenate([getattr(each, name) for each in parts], 1)
+        for name in ("times", "ended", "cut_off")
+    )
+    scores = [score for each in parts for score in each.scores]
+    return Rollouts(transitions, times, ended, cut_off, scores)
 
 
 def to_batch(

@@ -13,12 +13,14 @@ from tfmeta.environments import environment
 from tfmeta.functional import inner_loop
 from tfmeta.layers import arguments
 from tfmeta.rl import (
+    adapting,
     baselines,
     collecting,
     minibatches,
     policies,
     policy_losses,
     policy_steps,
+    replay,
     rollouts,
     trust_region,
 )
@@ -65,6 +67,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
             against which to hold the others.
         inner_loss: what they descend, one of `policy_losses.INNER_LOSSES`.
         first_order: whether to drop second derivatives.
+        test_steps: inner steps of `adapt`. Default: as many as in training.
         hidden: units of the policy's hidden layers.
         scale: standard deviation of actions at first.
         discount: gamma.
@@ -83,13 +86,16 @@ class PolicyMAML(policy_agent.PolicyAgent):
         inner_steps: int = 1,
         inner_loss: str = "log_density",
         first_order: bool = False,
+        test_steps: int | None = None,
         hidden: Sequence[int] = (64, 64),
         scale: float = 1.0,
         discount: float = 0.99,
         decay: float = 1.0,
     ):
         arguments.check_positive(inner_learning_rate=inner_learning_rate)
-        arguments.check_not_negative(inner_steps=inner_steps)
+        arguments.check_not_negative(
+            inner_steps=inner_steps, test_steps=test_steps or 0
+        )
         arguments.check_shares(discount=discount, decay=decay)
         environment_arguments.check_choice(
             "inner_loss", inner_loss, policy_losses.INNER_LOSSES
@@ -110,6 +116,7 @@ class PolicyMAML(policy_agent.PolicyAgent):
         self._inner_steps = inner_steps
         self._inner_loss = policy_losses.INNER_LOSSES[inner_loss]
         self._first_order = first_order
+        self._test_steps = inner_steps if test_steps is None else test_steps
         self._discount, self._decay = discount, decay
 
     def compile(
@@ -249,35 +256,44 @@ class PolicyMAML(policy_agent.PolicyAgent):
 
     def adapt(
         self,
-        environments: Sequence[environment.Environment],
-        goals: Sequence[int] | None = None,
-        *,
-        episodes: int = 20,
-        steps: int | None = None,
-        seed: int = 0,
-    ) -> policies.NormalActor:
-        """Adapts to tasks, and returns what acts in them.
+        trial: rollouts.Rollouts | None,
+        tasks: int,
+    ) -> adapting.TaskActor:
+        """Returns what acts in tasks after the policy's inner steps on a trial.
+
+        It is an `adapting.AdaptiveAgent`. With several steps all of them are on
+        the whole trial; `evaluate` plays before each, as training does.
 
         Args:
-            environments: one for each task.
-            goals: the number of each task's goal; by default the first.
-            episodes: of each task before each step.
-            steps: inner steps. Default: as many as in training.
-            seed: fixes episodes and actions.
+            trial: what the policy did in each task, see `explore`; None: no
+                step is made.
+            tasks: number of tasks.
+
+        Raises:
+            InputError: if the trial is of other tasks or observations.
         """
-        self._compiled_step()
-        steps = self._inner_steps if steps is None else steps
-        if not steps:
-            return self.policy.actor()
-        # What the policy of the last step does is not asked for.
-        batches, _ = self._play(
-            environments,
-            goals,
-            episodes,
-            steps - 1,
-            np.random.default_rng([seed]),
-        )
-        return self.policy.actor(self._adapt(batches))
+        weights = None
+        if trial is not None:
+            adapting.check_trial(trial, tasks, self._sizes)
+            # Not compiled, for each length of a trial would be anew.
+            weights = self.adapted_weights(
+                [self._batch(trial)] * self._test_steps
+            )
+        return _Actor(self.policy.actor(weights))
+
+    def explore(
+        self,
+        trial: rollouts.Rollouts | None,
+        tasks: int,
+        generator: np.random.Generator,
+    ) -> adapting.TaskActor:
+        """Returns what plays a trial: the policy as it is before any step.
+
+        The policy gradient is that of the policy which acted. See
+        `adapting.AdaptiveAgent`.
+        """
+        del trial, tasks, generator
+        return _Actor(self.policy.actor())
 
     def adapted_weights(
         self,
@@ -335,11 +351,11 @@ class PolicyMAML(policy_agent.PolicyAgent):
         batches: list[Any] = []
         played = []
         for number in range(steps + 1):
-            actor = self.policy.actor(self._adapt(batches) if number else None)
+            weights = self._adapt(batches) if number else None
+            actor = _Actor(self.policy.actor(weights))
 
             def act(observations, actor=actor):
-                rows = observations[:, np.newaxis]
-                return actor.draw(rows, generator)[:, 0]
+                return actor.draw(observations, generator)
 
             taken = rollouts.collect(
                 environments,
@@ -389,6 +405,29 @@ class PolicyMAML(policy_agent.PolicyAgent):
         return self._compiled_step().improve(
             distributions, self.policy.variables, outcome, seed
         )
+
+
+class _Actor:
+    """Acts in several tasks, and learns nothing on the way."""
+
+    def __init__(self, actor: policies.NormalActor):
+        self._actor = actor
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See `adapting.TaskActor`."""
+        means = self._actor.mean(np.asarray(observations)[:, np.newaxis])
+        return np.clip(means[:, 0], -1, 1)
+
+    def draw(
+        self, observations: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        """See `adapting.TaskActor`."""
+        return self._actor.draw(observations[:, np.newaxis], generator)[:, 0]
+
+    def observe(
+        self, transitions: replay.Transitions, ended: np.ndarray
+    ) -> None:
+        """See `adapting.TaskActor`."""
 
 
 def _steps(
