@@ -43,6 +43,7 @@ def run(
     verbose: int,
     checkpoints: str | os.PathLike | None,
     save_every: int,
+    parts: Mapping[str, run_checkpoints.Part] | None = None,
 ) -> list[dict[str, float]]:
     """Makes iterations, the first of which is the one after the agent's last.
 
@@ -58,6 +59,7 @@ def run(
         verbose: 1 to print a line of progress, 0 for none.
         checkpoints: a folder for checkpoints, or None.
         save_every: iterations from one checkpoint to the next.
+        parts: by name, what the run has besides the agent's variables.
 
     Returns:
         The reports of the iterations, each with its `"seconds"`, and with those
@@ -78,7 +80,7 @@ def run(
                 "horizons": [each.horizon for each in environments],
             },
             variables=agent.variables,
-            parts={},
+            parts=parts or {},
         )
         reports = saved.restore(iterations * steps_per_iteration) or []
     if int(agent.iterations) > iterations:
