@@ -1,10 +1,11 @@
-r"""Does one gradient step tell a point robot where to go?
+r"""How many episodes tell a point robot where to go?
 
-Trains a policy that one step of the policy gradient makes go to a place that it
-does not see, and two controls: what `cheetah_direction` does, in less time.
+Trains MAML, RL2 and PEARL to go to a place that they do not see, and scores
+them after 0, 1, 2, ... episodes, beside a policy that is told the place.
 
     ./bazelw run //experiments:point_robot
-    ./bazelw run //experiments:point_robot -- --steps=400 --methods=maml
+    ./bazelw run //experiments:point_robot -- --reward=sparse --methods=pearl
+    ./bazelw run //experiments:point_robot -- --methods=maml,joint,untrained
 
 A run that was stopped goes on when the same command is given again.
 """

@@ -37,6 +37,7 @@ PARTS = (
             meta_rl.DIRECTION,
             meta_rl.VELOCITY,
             meta_rl.POINT,
+            meta_rl.METAWORLD,
         ),
     ),
     contract.Part(

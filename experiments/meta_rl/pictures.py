@@ -1,4 +1,4 @@
-"""What policies do before and after a step."""
+"""What policies do before and after adapting."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _FRAMES = 8
 
 
 def _draw_curves(run: contract.Run, file: pathlib.Path) -> None:
-    """Draws returns in training before and after the step."""
+    """Draws returns in training before and after adapting."""
     pyplot = drawing.load_pyplot()
     figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
     for number, (method, curve) in enumerate(run.by_title("curve").items()):
@@ -35,6 +35,35 @@ def _draw_curves(run: contract.Run, file: pathlib.Path) -> None:
     axes.set(xlabel="outer steps", ylabel=run.experiment.metric.title)
     if axes.lines:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(file, dpi=150)
+    pyplot.close(figure)
+
+
+def _draw_adapting(run: contract.Run, file: pathlib.Path) -> None:
+    """Draws returns against the episodes of a trial, a panel for each split."""
+    pyplot = drawing.load_pyplot()
+    curves = run.by_title("adapting")
+    splits = list(next(iter(curves.values()))) if curves else []
+    figure, panels = pyplot.subplots(
+        1,
+        max(1, len(splits)),
+        figsize=(2.5 + 4 * max(1, len(splits)), 4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, split in zip(panels[0], splits, strict=False):
+        for method, by_split in curves.items():
+            axes.plot(
+                [point["episodes"] for point in by_split[split]],
+                [point["return"] for point in by_split[split]],
+                ".-",
+                label=method,
+            )
+        axes.set(title=split, xlabel="episodes of a trial")
+    panels[0, 0].set_ylabel(run.experiment.metric.title)
+    if splits:
+        panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(file, dpi=150)
     pyplot.close(figure)
 
@@ -123,18 +152,21 @@ def _render(
 
 
 CURVES = contract.Picture("curves", "Returns in training", _draw_curves)
+ADAPTING = contract.Picture(
+    "adapting", "Returns after so many episodes in a task", _draw_adapting
+)
 FRAMES = contract.Picture(
-    "frames", "One policy after one step in each task", _draw_frames
+    "frames", "One policy after adapting to each task", _draw_frames
 )
 
 
 def returns(split: str) -> contract.Picture:
-    """Returns the picture of returns before and after the step, as bars.
+    """Returns the picture of returns before and after adapting, as bars.
 
     Args:
         split: of which tasks.
     """
     return bars.picture(
         bars.Bar(split, "return_before_adaptation", "before", "0.7"),
-        bars.Bar(split, "return", "after one step", "C0"),
+        bars.Bar(split, "return", "after", "C0"),
     )

@@ -13,6 +13,7 @@ _FOLDER = pathlib.Path(experiments.__file__).parent / "flagfiles"
 _COMMANDS = {
     "cifar100": "multitask_cifar100",
     "metaworld": "metaworld_multitask",
+    "ml": "metaworld_meta",
     "omniglot": "nme_classification",
     "pose": "pose_prediction",
     "sinusoid": "sinusoid",

@@ -10,10 +10,11 @@ from absl.testing import absltest, parameterized
 from tests.rl import resumed_runs
 from tfmeta import errors, optimizers
 from tfmeta.environments import point_robot
-from tfmeta.rl import adapting, latent_tasks, rollouts
+from tfmeta.rl import adapting, latent_tasks
 from tfmeta.rl.agents import pearl
 
 _FIT = {
+    "episodes": 2,
     "updates": 4,
     "updates_per_call": 2,
     "meta_batch_size": 3,
@@ -201,6 +202,18 @@ class PEARLTest(parameterized.TestCase):
         ):
             train(self.folder, 3, latent_size=4)
 
+    def test_weights_go_through_a_file(self):
+        agent, other = _agent(), _agent()
+        agent.fit(_robots(), iterations=1, **_FIT)
+        agent.save_weights(self.folder / "weights")
+        other.load_weights(self.folder / "weights")
+        seen = np.ones((2, 2))
+        np.testing.assert_array_equal(
+            other.adapt(None, 2).act(seen), agent.adapt(None, 2).act(seen)
+        )
+        with self.assertRaisesRegex(errors.InputError, "weights .* expected"):
+            _agent(latent_size=4).load_weights(self.folder / "weights")
+
     def test_bad_input(self):
         with self.assertRaisesRegex(errors.InputError, "latent_size=0"):
             pearl.PEARL(2, 2, latent_size=0)
@@ -212,10 +225,10 @@ class PEARLTest(parameterized.TestCase):
         ):
             agent.fit(_robots(), iterations=1, **_FIT | {"updates_per_call": 3})
         trial = adapting.play_trial(agent, _robots(), episodes=1, seed=0)
-        without = rollouts.Rollouts(
-            type(trial.transitions)(*(p[:, :0] for p in trial.transitions)),
-            *(part[:, :0] for part in trial[1:4]),
-            [],
+        without = trial._replace(
+            transitions=type(trial.transitions)(
+                *(part[:, :0] for part in trial.transitions)
+            )
         )
         with self.assertRaisesRegex(errors.InputError, "trial: of 0 steps"):
             agent.adapt(without, 2)

@@ -226,10 +226,12 @@ class RL2Test(parameterized.TestCase):
 
 def _first(trial, steps):
     """Returns the first steps of a trial."""
-    return rollouts.Rollouts(
-        type(trial.transitions)(*(p[:, :steps] for p in trial.transitions)),
-        *(part[:, :steps] for part in trial[1:4]),
-        trial.scores,
+    return trial._replace(
+        transitions=type(trial.transitions)(
+            *(part[:, :steps] for part in trial.transitions)
+        ),
+        times=trial.times[:, :steps],
+        ended=trial.ended[:, :steps],
     )
 
 

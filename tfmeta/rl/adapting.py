@@ -215,6 +215,28 @@ def score_adaptation(
     return found
 
 
+def mean_returns(*trials: rollouts.Rollouts) -> dict[str, float]:
+    """Returns how good the episodes of trials were, what agents report.
+
+    Args:
+        *trials: one or more.
+
+    Returns:
+        `"return_before"`, the mean total reward of the tasks' first episodes,
+        and `"return_after"`, that of their last.
+    """
+    first, last = [], []
+    for trial in trials:
+        for task in range(len(trial.times)):
+            of_task = [s.total_reward for s in trial.scores if s.task == task]
+            first.append(of_task[0])
+            last.append(of_task[-1])
+    return {
+        "return_before": float(np.mean(first)),
+        "return_after": float(np.mean(last)),
+    }
+
+
 def _play_episode(environments, goals, act, actor: TaskActor, seed: int):
     return rollouts.collect(
         environments,

@@ -209,9 +209,9 @@ class RecurrentPolicy:
                 )
                 for task in range(inputs.shape[0])
             ]
-            outputs, after = zip(*parts, strict=True)
+            outputs, by_task = zip(*parts, strict=True)
             return tf.stack(outputs), [
-                tf.stack(of_tasks) for of_tasks in zip(*after, strict=True)
+                tf.stack(of_tasks) for of_tasks in zip(*by_task, strict=True)
             ]
         tasks, rows = inputs.shape[:2]
         output, after = self._run_on_rows(

@@ -1,5 +1,6 @@
 """The commands on policies that adapt, in this process."""
 
+import functools
 import json
 import os
 from unittest import mock
@@ -7,7 +8,7 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.meta_rl import experiments, problems
+from experiments.meta_rl import experiments, problems, trainer
 from tests.experiments import commands
 from tfmeta import errors, rl
 from tfmeta.rl import run_checkpoints
@@ -18,6 +19,8 @@ _TINY = (
     "--steps_per_epoch=1",
     "--episodes=2",
     "--eval_episodes=2",
+    "--test_episodes=2",
+    "--score_every=1",
     "--horizon=5",
 )
 
@@ -30,14 +33,14 @@ class _WithoutXlaTestCase(commands.CommandTestCase):
     def setUp(self):
         super().setUp()
         # Whose compilation takes its time.
-        compile_agent = rl.PolicyMAML.compile
-        self.enter_context(
-            mock.patch.object(
-                rl.PolicyMAML,
-                "compile",
-                lambda self, step: compile_agent(self, step, jit_compile=False),
+        for agent in (rl.PolicyMAML, rl.RL2, rl.PEARL):
+            self.enter_context(
+                mock.patch.object(
+                    agent,
+                    "compile",
+                    functools.partialmethod(agent.compile, jit_compile=False),
+                )
             )
-        )
 
 
 class PointRobotTest(_WithoutXlaTestCase):
@@ -45,15 +48,26 @@ class PointRobotTest(_WithoutXlaTestCase):
     small = (*_TINY, "--meta_batch_size=2")
 
     def test_a_run_leaves_everything(self):
-        results = self.run_command("--methods=maml_lvc,untrained")
+        methods = ("rl2", "pearl", "untrained", "told")
+        results = self.run_command(
+            f"--methods={','.join(methods)}",
+            "--hidden_units=4",
+            "--updates=2",
+            "--update_tasks=2",
+            "--batch_size=4",
+            "--context_size=4",
+            "--epochs=1",
+            "--trials=1",
+        )
         self.assertEqual(
             [(row["method"], row["split"]) for row in results["rows"]],
             [
                 (method, split)
-                for method in ("maml_lvc", "untrained")
+                for method in methods
                 for split in ("meta-train", "meta-test")
             ],
         )
+        best = results["rows"][-2:]
         for row in results["rows"]:
             metrics = row["metrics"]
             self.assertAlmostEqual(
@@ -63,9 +77,21 @@ class PointRobotTest(_WithoutXlaTestCase):
                 places=4,
             )
             self.assertEqual(metrics["return"]["count"], 20)
-        for name in ("curves.png", "accuracy.png"):
+            for after in range(3):
+                name = f"return_after_{after}"
+                # They start where the others do, and nothing does better.
+                (bar,) = (
+                    other["metrics"][name]["mean"]
+                    for other in best
+                    if other["split"] == row["split"]
+                )
+                self.assertLessEqual(metrics[name]["mean"], bar + 1e-9)
+        for name in ("curves.png", "adapting.png", "accuracy.png"):
             self.assertGreater((self.out / name).stat().st_size, 1000)
-        self.assertTrue((self.out / "maml_lvc" / "tensorboard").is_dir())
+        self.assertTrue((self.out / "rl2" / "tensorboard").is_dir())
+        outcome = json.loads((self.out / "pearl" / "outcome.json").read_text())
+        for curve in outcome["adapting"].values():
+            self.assertEqual([point["episodes"] for point in curve], [0, 1, 2])
 
     def test_a_killed_run_ends_as_if_it_had_not_been(self):
         save = run_checkpoints.RunCheckpoints.save
@@ -141,7 +167,7 @@ class DirectionTest(_WithoutXlaTestCase):
 
 class ProblemsTest(absltest.TestCase):
     def test_goals_of_splits_are_not_the_same(self):
-        values = {"horizon": 5, "meta_batch_size": 3}
+        values = {"horizon": 5, "meta_batch_size": 3, "reward": "dense"}
         for make in (problems.points, problems.velocities):
             problem = make(values)
             self.assertLen(problem.train, 3)
@@ -156,6 +182,44 @@ class ProblemsTest(absltest.TestCase):
             self.assertEqual(
                 train, {tuple(goal) for goal in problem.train[0].goals}
             )
+            with self.subTest("each goal is shared out once"):
+                shared = [
+                    tuple(goal)
+                    for each in problem.shared_out
+                    for goal in each.goals
+                ]
+                self.assertLen(shared, len(train))
+                self.assertEqual(set(shared), train)
+
+
+class RoundsTest(absltest.TestCase):
+    def test_tasks_that_share_an_environment_take_turns(self):
+        one, other = object(), object()
+        tasks = [
+            problems.Task("", environment, goal)
+            for environment, goal in ((one, 0), (one, 1), (other, 0), (one, 2))
+        ]
+        self.assertEqual(trainer._rounds(tasks), [[0, 2], [1], [3]])
+
+
+class MetaworldTest(_WithoutXlaTestCase):
+    experiment = experiments.METAWORLD
+    small = (*_TINY, "--meta_batch_size=2", "--scored_goals=2")
+
+    def test_goals_that_training_had_not(self):
+        results = self.run_command("--methods=untrained")
+        self.assertEqual(
+            [row["split"] for row in results["rows"]],
+            ["meta-train", "meta-test"],
+        )
+        for row in results["rows"]:
+            self.assertEqual(row["problem"]["benchmark"], "ml1-reach")
+            for name in ("return", "success"):
+                part = row["metrics"][f"{name}/reach-v3"]
+                self.assertEqual(part["count"], 2)
+
+    def test_mistake(self):
+        self.assert_mistake("--benchmark", "--benchmark=ml2")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ class OnPolicyAgent(policy_agent.PolicyAgent):
         InputError: if an argument is out of range.
     """
 
+    policy: policies.NormalPolicy
+
     def __init__(
         self,
         observation_size: int,

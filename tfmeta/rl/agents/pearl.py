@@ -25,6 +25,7 @@ from tfmeta.rl import (
     run_checkpoints,
     sac_losses,
     task_replays,
+    weight_files,
 )
 from tfmeta.rl import iterations as iterations_lib
 
@@ -87,6 +88,9 @@ class PEARL:
     Raises:
         InputError: if an argument is out of range.
     """
+
+    # Keras' TensorBoard asks for it, to draw it.
+    train_function = None
 
     def __init__(
         self,
@@ -179,17 +183,7 @@ class PEARL:
     def variables(self) -> Sequence[keras.Variable]:
         """All that the compiled agent has learned."""
         return [
-            *_variables(
-                [
-                    self.encoder,
-                    self.actor,
-                    *self.critics,
-                    *self.target_critics,
-                ]
-            ),
-            self.log_temperature,
-            self.iterations,
-            self.updates,
+            *self._learned,
             *self._actor_descent.optimizer.variables,
             *self._critic_descent.optimizer.variables,
             *self._temperature_optimizer.variables,
@@ -241,14 +235,12 @@ class PEARL:
         environments: Sequence[environment.Environment],
         *,
         iterations: int,
-        prior_episodes: int = 1,
-        posterior_episodes: int = 1,
+        episodes: int = 3,
         updates: int = 200,
         updates_per_call: int = 50,
         meta_batch_size: int = 16,
         batch_size: int = 64,
         context_size: int = 64,
-        context_episodes: int = 10,
         capacity: int = 100_000,
         seed: int = 0,
         callbacks: Iterable[keras.callbacks.Callback] = (),
@@ -259,28 +251,27 @@ class PEARL:
         """Learns to adapt.
 
         Each goal of each environment is a task, with a replay of its own. In an
-        iteration each environment takes the next of its goals and plays
-        episodes by z of the prior, which are also what contexts are drawn of,
-        then episodes as in a trial after these; updates follow, each on tasks
-        drawn of those that have been played.
+        iteration each environment takes the next of its goals and plays a trial
+        as at test: an episode by z of the prior, then others by z of what is
+        known after those before. Updates follow, each on tasks drawn of those
+        that have been played.
 
-        A context has 1 to `context_size` rows, as many as are drawn: so what
-        the encoder says of few rows is learned, too.
+        Contexts are drawn of a task's last trial alone: of older ones, which
+        began elsewhere, they would tell more than a trial at test does. A
+        context has 1 to `context_size` rows, as many as are drawn: so what the
+        encoder says of few rows is learned, too.
 
         Args:
             environments: where the tasks are; those of two that share a goal
                 are two.
             iterations: how many there are to be in all, those of earlier calls
                 among them.
-            prior_episodes: in each environment.
-            posterior_episodes: likewise.
+            episodes: of a trial.
             updates: in an iteration.
             updates_per_call: of them in one compiled call.
             meta_batch_size: tasks in an update, drawn with replacement.
             batch_size: transitions of each.
             context_size: most rows of a context.
-            context_episodes: the last of a task's episodes by the prior that
-                contexts are drawn of.
             capacity: transitions of a task that are remembered.
             seed: fixes episodes, actions and what is drawn.
             callbacks: Keras callbacks, see `progress.Progress` for their logs;
@@ -293,8 +284,8 @@ class PEARL:
             save_every: iterations from one checkpoint to the next.
 
         Returns:
-            For each iteration the mean returns `"return_before"` of episodes by
-            the prior and `"return_after"` of those after, and the updates'
+            For each iteration the mean returns `"return_before"` of a trial's
+            first episode and `"return_after"` of its last, and the updates'
             means: `"critic_loss"`, `"divergence"` in nats, `"actor_loss"`,
             `"entropy"`.
 
@@ -306,14 +297,12 @@ class PEARL:
         """
         self._check_compiled()
         sizes = {
-            "prior_episodes": prior_episodes,
-            "posterior_episodes": posterior_episodes,
+            "episodes": episodes,
             "updates": updates,
             "updates_per_call": updates_per_call,
             "meta_batch_size": meta_batch_size,
             "batch_size": batch_size,
             "context_size": context_size,
-            "context_episodes": context_episodes,
             "capacity": capacity,
         }
         arguments.check_positive_integers(
@@ -336,7 +325,7 @@ class PEARL:
         starts = np.cumsum([0, *(len(each.goals) for each in environments)])
         contexts, memories = (
             task_replays.TaskReplays(int(starts[-1]), size, *self._sizes)
-            for size in (context_episodes * horizon, capacity)
+            for size in (episodes * horizon, capacity)
         )
 
         def iterate(number: int) -> iterations_lib.Iteration:
@@ -346,36 +335,18 @@ class PEARL:
                 int(start) + goal
                 for start, goal in zip(starts[:-1], goals, strict=True)
             ]
-            played: list[list[rollouts.Rollouts]] = [[], []]
-            for after, episodes in enumerate(
-                (prior_episodes, posterior_episodes)
-            ):
-                for _ in range(episodes):
-                    trial = (
-                        rollouts.join([*played[0], *played[1]])
-                        if after
-                        else None
-                    )
-                    actor = self.explore(trial, len(environments), generator)
-                    taken = rollouts.collect(
-                        environments,
-                        lambda seen, actor=actor: actor.draw(seen, generator),
-                        steps=horizon,
-                        seed=int(generator.integers(2**31)),
-                        goals=goals,
-                    )
-                    played[after].append(taken)
-                    memories.add(tasks, taken.transitions)
-                    if not after:
-                        contexts.add(tasks, taken.transitions)
-            report = self._learn(contexts, memories, sizes, generator)
-            scores = [
-                s for taken in [*played[0], *played[1]] for s in taken.scores
-            ]
-            return scores, {
-                "return_before": _mean_return(played[0]),
-                "return_after": _mean_return(played[1]),
-                **report,
+            trial = adapting.play_trial(
+                self,
+                environments,
+                goals,
+                episodes=episodes,
+                seed=int(generator.integers(2**31)),
+            )
+            memories.add(tasks, trial.transitions)
+            contexts.add(tasks, trial.transitions)
+            return trial.scores, {
+                **adapting.mean_returns(trial),
+                **self._learn(contexts, memories, sizes, generator),
             }
 
         return iterations_lib.run(
@@ -383,7 +354,7 @@ class PEARL:
             environments,
             iterate,
             iterations=iterations,
-            steps_per_iteration=(prior_episodes + posterior_episodes) * horizon,
+            steps_per_iteration=episodes * horizon,
             settings={**self._settings, **sizes, "seed": seed},
             callbacks=callbacks,
             verbose=verbose,
@@ -439,6 +410,45 @@ class PEARL:
             tf.constant(rows, tf.float32),
             tf.ones(rows.shape[:2]),
         )
+
+    def save_weights(self, path: str | os.PathLike) -> None:
+        """Writes what the agent has learned, optimizers' state left out.
+
+        Args:
+            path: a file, replaced if it exists.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        weight_files.save(path, self._learned, {})
+
+    def load_weights(self, path: str | os.PathLike) -> None:
+        """Reads what `save_weights` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            InputError: if it cannot be read, or is of another agent, such as
+                one of another `latent_size`.
+        """
+        weight_files.load(path, self._learned)
+
+    @property
+    def _learned(self) -> list[keras.Variable]:
+        return [
+            *_variables(
+                [
+                    self.encoder,
+                    self.actor,
+                    *self.critics,
+                    *self.target_critics,
+                ]
+            ),
+            self.log_temperature,
+            self.iterations,
+            self.updates,
+        ]
 
     @property
     def _judging(self) -> list[keras.Variable]:
@@ -704,9 +714,3 @@ def _variables(networks: Sequence[keras.Model]) -> list[keras.Variable]:
 
 def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
     return list(map(tf.convert_to_tensor, _variables(networks)))
-
-
-def _mean_return(played: Sequence[rollouts.Rollouts]) -> float:
-    return float(
-        np.mean([s.total_reward for taken in played for s in taken.scores])
-    )

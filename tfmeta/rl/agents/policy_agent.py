@@ -2,12 +2,22 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
 from tfmeta import errors
-from tfmeta.rl import policies, policy_steps, weight_files
+from tfmeta.rl import policy_steps, weight_files
+
+
+class Policy(Protocol):
+    """What acts, and learns.
+
+    Attributes:
+        variables: all that it learns.
+    """
+
+    variables: list[keras.Variable]
 
 
 class PolicyAgent:
@@ -27,8 +37,9 @@ class PolicyAgent:
 
     # Keras' TensorBoard asks for it, to draw it.
     train_function = None
+    policy: Policy
 
-    def __init__(self, policy: policies.NormalPolicy, **settings: Any):
+    def __init__(self, policy: Policy, **settings: Any):
         self.policy = policy
         self.iterations = keras.Variable(
             0, dtype="int64", trainable=False, name="iterations"

@@ -77,6 +77,8 @@ class PolicyMAML(policy_agent.PolicyAgent):
         InputError: if an argument is out of range.
     """
 
+    policy: policies.NormalPolicy
+
     def __init__(
         self,
         observation_size: int,

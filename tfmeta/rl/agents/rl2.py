@@ -266,7 +266,7 @@ class RL2(policy_agent.PolicyAgent):
             ]
             report = self._learn(played, [seed, number])
             scores = [score for trial in played for score in trial.scores]
-            return scores, {**_returns(played), **report}
+            return scores, {**adapting.mean_returns(*played), **report}
 
         return iterations_lib.run(
             self,
@@ -475,17 +475,3 @@ class _Actor:
 def _shifted(values: np.ndarray) -> np.ndarray:
     """Returns what was one step before, `[tasks, steps, ...]`; 0 at first."""
     return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], 1)
-
-
-def _returns(trials: Sequence[rollouts.Rollouts]) -> dict[str, float]:
-    """Returns the mean returns of the first and the last episodes."""
-    first, last = [], []
-    for trial in trials:
-        for task in range(len(trial.times)):
-            of_task = [s.total_reward for s in trial.scores if s.task == task]
-            first.append(of_task[0])
-            last.append(of_task[-1])
-    return {
-        "return_before": float(np.mean(first)),
-        "return_after": float(np.mean(last)),
-    }
