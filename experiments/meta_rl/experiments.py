@@ -111,10 +111,12 @@ POINT = description.describe(
         _PEARL
         | {
             "discount": 0.9,
-            "hidden_units": 64,
-            "divergence_weight": 0.01,
+            "latent_size": 8,
+            "divergence_weight": 0.003,
+            "updates": 150,
             "batch_size": 32,
-            "context_size": 32,
+            # All that a trial has.
+            "context_size": 60,
         },
         points=True,
     ),

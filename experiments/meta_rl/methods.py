@@ -1,6 +1,7 @@
 """What is compared where policies adapt."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,6 +75,8 @@ def _build_rl2(settings: contract.Values, problem: Any, seed: int):
         keras.optimizers.Adam(rate),
         keras.optimizers.Adam(rate),
         epochs=settings["epochs"],
+        # A trial of each environment at a time.
+        minibatches=settings["trials"],
     )
     return agent
 
@@ -86,6 +89,8 @@ def _build_pearl(settings: contract.Values, problem: Any, seed: int):
         latent_size=settings["latent_size"],
         hidden=[settings["hidden_units"]] * settings["layers"],
         discount=settings["discount"],
+        # Of 1, rewards such as these would not be seen for long.
+        initial_temperature=0.1,
         reward_scale=settings["reward_scale"],
         divergence_weight=settings["divergence_weight"],
         seed=seed,
@@ -127,7 +132,7 @@ def _fit_pearl(
         job.problem.shared_out,
         episodes=job.settings["trial_episodes"],
         updates=job.settings["updates"],
-        updates_per_call=min(50, job.settings["updates"]),
+        updates_per_call=math.gcd(50, job.settings["updates"]),
         meta_batch_size=job.settings["update_tasks"],
         batch_size=job.settings["batch_size"],
         context_size=job.settings["context_size"],

@@ -45,9 +45,10 @@ class PEARL:
     knows, which makes it try one answer after the other, and then knows more
     (posterior sampling). Adapted, it acts by the mean of z.
 
-    Two things are not the paper's code, but later practice: there is no network
-    for the value of states, as in the second version of soft actor-critic, and
-    the temperature is learned, one for all tasks.
+    Three things are not as in the paper's code. There is no network for the
+    value of states, as in the second version of soft actor-critic; the
+    temperature is learned, one for all tasks; and contexts are of whole trials,
+    where those of its point robots are of episodes by the prior alone.
 
     An update averages the losses of a meta-batch of tasks. With an optimizer of
     `tfmeta.optimizers` for the critics, such as `PCGrad(Adam(3e-4))`, it makes
