@@ -257,6 +257,9 @@ class PEARL:
         known after those before. Updates follow, each on tasks drawn of those
         that have been played.
 
+        Replays are of this call and its `checkpoints`: what an earlier call saw
+        is gone.
+
         Contexts are drawn of a task's last trial alone: of older ones, which
         began elsewhere, they would tell more than a trial at test does. A
         context has 1 to `context_size` rows, as many as are drawn: so what the
@@ -322,11 +325,14 @@ class PEARL:
             self._critic_descent.prepare(self._judging, meta_batch_size)
             self._prepared_for = meta_batch_size
         horizon = max(each.horizon for each in environments)
+        steps = episodes * horizon
+        # How often a task's turn comes at most.
+        turns = -(-iterations // min(len(each.goals) for each in environments))
         # Where the tasks of each environment begin.
         starts = np.cumsum([0, *(len(each.goals) for each in environments)])
         contexts, memories = (
             task_replays.TaskReplays(int(starts[-1]), size, *self._sizes)
-            for size in (episodes * horizon, capacity)
+            for size in (steps, min(capacity, turns * steps))
         )
 
         def iterate(number: int) -> iterations_lib.Iteration:
@@ -355,7 +361,7 @@ class PEARL:
             environments,
             iterate,
             iterations=iterations,
-            steps_per_iteration=episodes * horizon,
+            steps_per_iteration=steps,
             settings={**self._settings, **sizes, "seed": seed},
             callbacks=callbacks,
             verbose=verbose,
