@@ -107,7 +107,16 @@ POINT = description.describe(
             "discount": 0.99,
             "decay": 1.0,
         },
-        _RL2,
+        # Their rewards say at once what a step was worth.
+        _RL2
+        | {
+            "action_scale": 0.4,
+            "discount": 0.8,
+            "learning_rate": 5e-3,
+            "trial_episodes": 3,
+            "trials": 3,
+            "epochs": 10,
+        },
         _PEARL
         | {
             "discount": 0.9,

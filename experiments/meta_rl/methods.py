@@ -75,8 +75,6 @@ def _build_rl2(settings: contract.Values, problem: Any, seed: int):
         keras.optimizers.Adam(rate),
         keras.optimizers.Adam(rate),
         epochs=settings["epochs"],
-        # A trial of each environment at a time.
-        minibatches=settings["trials"],
     )
     return agent
 
