@@ -87,8 +87,8 @@ class TrainerTest(_WithoutXlaTestCase):
         agent.load_weights(out / method / "weights.npz")
         return outcome
 
-    @parameterized.parameters("sac_pcgrad", "trpo")
-    def test_a_killed_run_ends_as_if_it_had_not_been(self, method):
+    def test_a_killed_run_ends_as_if_it_had_not_been(self):
+        method = "sac_pcgrad"
         save = run_checkpoints.RunCheckpoints.save
         saves: list[None] = []
 
@@ -114,11 +114,13 @@ class TrainerTest(_WithoutXlaTestCase):
             json.dumps(self.train(method, killed)), json.dumps(expected)
         )
         self.assertLen(expected["curve"], 6)
-        if method == "trpo":
-            return
         self.check_conflicts(expected)
         other = self.train(method, self.out / "other", eval_goals=3)
         self.check_training(other["curve"], expected["curve"])
+
+    def test_an_on_policy_agent_is_trained(self):
+        outcome = self.train("ppo", self.out)
+        self.assertLen(outcome["curve"], 6)
 
     def check_conflicts(self, outcome):
         """Checks that conflicts of each network are recorded."""
