@@ -86,6 +86,7 @@ class ResumeTest(parameterized.TestCase):
         ({}, {"batch_size": 9}, "with batch_size=8, not 9: give another"),
         ({}, {"seed": 1}, "with seed=0, not 1"),
         ({"discount": 0.5}, {}, "with discount=0.99, not 0.5"),
+        ({"seed": 1}, {}, "with agent_seed=0, not 1"),
         ({"hidden": (16, 8)}, {}, "with layers=.*: give another folder"),
         ({}, {"steps": 9}, "holds 10 steps, expected at most steps=9"),
     )

@@ -248,6 +248,13 @@ class UpdateTest(parameterized.TestCase):
 
 
 class SharingTest(parameterized.TestCase):
+    def test_layers_are_counted_from_the_end_as_well(self):
+        shapes = [
+            [v.shape for v in _agent(2, per_task_from=layer).variables]
+            for layer in (0, -2)
+        ]
+        self.assertEqual(*shapes)
+
     @parameterized.parameters(False, True)
     def test_from_the_first_layer_on_they_are_agents_of_their_own(
         self, surgery

@@ -128,27 +128,31 @@ class SAC:
             "reward_scale": reward_scale,
             "seed": seed,
         }
-        tells_tasks = task_inputs.size(tasks) if per_task_from != 0 else 0
-        inputs = observation_size + tells_tasks
-        shared: dict[str, Any] = {
-            "tasks": tasks,
-            "per_task_from": per_task_from,
-        }
+
+        def perceptron(inputs, outputs, hidden, name):
+            all_own = per_task_from is not None and (
+                per_task_from % (len(hidden) + 1) == 0
+            )
+            return policies.perceptron(
+                inputs if all_own else inputs + task_inputs.size(tasks),
+                outputs,
+                hidden,
+                name=name,
+                tasks=tasks,
+                per_task_from=per_task_from,
+            )
+
+        if critic_hidden is None:
+            critic_hidden = hidden
         self._learned = sac_updates.SACNetworks(
             actor
-            or policies.perceptron(
-                inputs, 2 * action_size, hidden, name="actor", **shared
-            ),
+            or perceptron(observation_size, 2 * action_size, hidden, "actor"),
             list(critics)
             or [
-                policies.perceptron(
-                    inputs + action_size,
-                    1,
-                    hidden if critic_hidden is None else critic_hidden,
-                    name=f"critic{n}",
-                    **shared,
+                perceptron(
+                    observation_size + action_size, 1, critic_hidden, name
                 )
-                for n in (1, 2)
+                for name in ("critic1", "critic2")
             ],
             tasks=tasks,
             sizes=self._sizes,
@@ -169,6 +173,8 @@ class SAC:
             "agent": type(self).__name__,
             "tasks": tasks,
             **self._losses,
+            # Of a run it is another.
+            "agent_seed": seed,
             "normalize_observations": normalize_observations,
             "normalize_rewards": normalize_rewards,
             "layers": [
