@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from tests.rl import resumed_runs
 from tfmeta import errors, optimizers
 from tfmeta.environments import point_robot
-from tfmeta.rl import adapting, latent_tasks
+from tfmeta.rl import adapting, latent_tasks, sac_steps
 from tfmeta.rl.agents import pearl
 
 _FIT = {
@@ -169,7 +169,9 @@ class PEARLTest(parameterized.TestCase):
                 iterations=1,
                 **_FIT | {"meta_batch_size": 1, "updates": 2},
             )
-            return [v.numpy() for v in agent._judging]
+            return [
+                v.numpy() for v in sac_steps.variables(agent._networks.judging)
+            ]
 
         plain = train(keras.optimizers.SGD(0.01))
         with_surgery = train(optimizers.PCGrad(keras.optimizers.SGD(0.01)))

@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta import errors
-from tfmeta.gradients import batched
 from tfmeta.optimizers import descent
-from tfmeta.rl import networks, policies, replay, sac_losses
+from tfmeta.rl import networks, replay, sac_losses, sac_steps
 
 
 class SACNetworks:
@@ -85,14 +84,14 @@ class SACNetworks:
     @property
     def of_critics(self) -> list[keras.Variable]:
         """The variables of both critics."""
-        return _variables(self.critics)
+        return sac_steps.variables(self.critics)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All of them."""
         return [
             *self.actor.variables,
-            *_variables([*self.critics, *self.target_critics]),
+            *sac_steps.variables([*self.critics, *self.target_critics]),
             self.log_temperatures,
             self.updates,
         ]
@@ -171,37 +170,46 @@ class SACUpdates:
         )
         temperatures = tf.exp(tf.convert_to_tensor(learned.log_temperatures))
         seen = transitions.observation
-        wanted = self._wanted(transitions, noise[0], temperatures)
+        wanted = sac_steps.targets(
+            learned.actor,
+            learned.target_critics,
+            transitions,
+            transitions.next_observation,
+            noise=noise[0],
+            temperature=temperatures[:, tf.newaxis],
+            discount=self.discount,
+        )
 
         def critic_losses(weights):
-            inputs = tf.concat([seen, transitions.action], -1)
-            values = _values(learned.critics, weights, inputs)
-            return sac_losses.critic_loss(values, wanted), ()
-
-        def actor_losses(weights):
-            actions, log_densities = policies.SquashedNormal.of(
-                learned.actor(weights, seen)
-            ).draw(noise[1])
-            values = _values(
-                learned.critics,
-                list(map(tf.convert_to_tensor, learned.of_critics)),
-                tf.concat([seen, actions], -1),
+            said = sac_steps.judge(
+                learned.critics, weights, seen, transitions.action
             )
-            return sac_losses.actor_loss(
-                values, log_densities, temperature=temperatures
-            ), -tf.reduce_mean(log_densities, -1)
+            return sac_losses.critic_loss(said, wanted), ()
 
-        of_critics = self._descend(
-            self.critic_descent, critic_losses, learned.critics
+        of_critics = sac_steps.descend(
+            self.critic_descent, critic_losses, learned.critics, self.tasks
         )
-        of_actor = self._descend(
-            self.actor_descent, actor_losses, [learned.actor]
+        of_actor = sac_steps.descend(
+            self.actor_descent,
+            sac_steps.actor_losses(
+                learned.actor,
+                learned.critics,
+                seen,
+                noise=noise[1],
+                temperature=temperatures,
+            ),
+            [learned.actor],
+            self.tasks,
         )
-        self._change_temperatures(of_actor.outputs)
-        for target, source in zip(
-            _variables(learned.target_critics), learned.of_critics, strict=True
-        ):
-            target.assign_add(self.target_rate * (source - target))
+        sac_steps.change_temperature(
+            self.temperature_optimizer,
+            learned.log_temperatures,
+            of_actor.outputs,
+            target=self.target_entropy,
+        )
+        sac_steps.follow(
+            learned.target_critics, learned.critics, self.target_rate
+        )
         learned.updates.assign_add(1)
         return {
             "critic_loss": of_critics.losses,
@@ -209,73 +217,3 @@ class SACUpdates:
             "entropy": of_actor.outputs,
             "temperature": temperatures,
         }
-
-    def _descend(self, how, losses, changed) -> batched.BatchedPass:
-        tasks = batched.BatchedPass(
-            losses,
-            _variables(changed),
-            self.tasks,
-            by_task=how.makes_task_gradients,
-            own=[variable for network in changed for variable in network.own],
-        )
-        descent.descend(tasks, how)
-        return tasks
-
-    def _wanted(self, transitions, noise, temperatures) -> tf.Tensor:
-        """Returns what the critics are to say, `[tasks, batch]`."""
-        learned = self.learned
-        seen = transitions.next_observation
-        actions, log_densities = policies.SquashedNormal.of(
-            learned.actor(learned.actor.values(), seen)
-        ).draw(noise)
-        weights = map(tf.convert_to_tensor, _variables(learned.target_critics))
-        return sac_losses.targets(
-            transitions.reward,
-            transitions.terminated,
-            _values(
-                learned.target_critics,
-                list(weights),
-                tf.concat([seen, actions], -1),
-            ),
-            log_densities,
-            temperature=temperatures[:, tf.newaxis],
-            discount=self.discount,
-        )
-
-    def _change_temperatures(self, entropies: tf.Tensor) -> None:
-        of_tasks = self.learned.log_temperatures
-        with tf.GradientTape() as tape:
-            losses = sac_losses.temperature_loss(
-                tf.convert_to_tensor(of_tasks),
-                entropies,
-                target=self.target_entropy,
-            )
-        # Of their sum, for each task has its own.
-        gradient = tape.gradient(losses, of_tasks.value)
-        self.temperature_optimizer.apply([gradient], [of_tasks])
-
-
-def _variables(of: Sequence[networks.TaskNetwork]) -> list[keras.Variable]:
-    return [variable for network in of for variable in network.variables]
-
-
-def _values(
-    critics: Sequence[networks.TaskNetwork],
-    weights: Sequence[tf.Tensor],
-    inputs: tf.Tensor,
-) -> tf.Tensor:
-    """Returns what critics say, `[tasks, batch, critics]`.
-
-    Args:
-        critics: one or more.
-        weights: of the first, then of the second, and so on.
-        inputs: observations and actions, `[tasks, batch, inputs]`.
-    """
-    rest = iter(weights)
-    return tf.concat(
-        [
-            critic([next(rest) for _ in critic.variables], inputs)
-            for critic in critics
-        ],
-        -1,
-    )

@@ -10,26 +10,23 @@ import tensorflow as tf
 
 from tfmeta import errors
 from tfmeta.environments import environment
-from tfmeta.functional import dense_chain
-from tfmeta.gradients import batched
 from tfmeta.layers import arguments
 from tfmeta.optimizers import descent
 from tfmeta.rl import (
     adapting,
     collecting,
-    latent_tasks,
     mirror,
+    networks,
+    pearl_updates,
     policies,
     replay,
     rollouts,
     run_checkpoints,
-    sac_losses,
+    sac_steps,
     task_replays,
     weight_files,
 )
 from tfmeta.rl import iterations as iterations_lib
-
-_REPORTED = ("critic_loss", "divergence", "actor_loss", "entropy")
 
 
 class PEARL:
@@ -120,60 +117,97 @@ class PEARL:
         arguments.check_not_negative(divergence_weight=divergence_weight)
         self._sizes = observation_size, action_size
         self._latent_size = latent_size
-        self._discount, self._target_rate = discount, target_rate
-        self._target_entropy = float(
-            -action_size if target_entropy is None else target_entropy
-        )
+        self._losses: dict[str, Any] = {
+            "latent_size": latent_size,
+            "discount": discount,
+            "target_rate": target_rate,
+            "target_entropy": float(
+                -action_size if target_entropy is None else target_entropy
+            ),
+            "reward_scale": reward_scale,
+            "divergence_weight": divergence_weight,
+            "seed": seed,
+        }
         self._reward_scale = reward_scale
-        self._divergence_weight = divergence_weight
-        self._seed = seed
-        self.encoder = policies.perceptron(
-            observation_size + action_size + 1,
-            2 * latent_size,
-            hidden,
-            name="encoder",
-        )
+
+        def network(name, inputs, outputs):
+            return networks.TaskNetwork(
+                name,
+                policies.perceptron(inputs, outputs, hidden, name=name),
+                inputs=inputs,
+                outputs=outputs,
+                tasks=1,  # What tells tasks apart is z.
+            )
+
         seen = observation_size + latent_size
-        self.actor = policies.perceptron(
-            seen, 2 * action_size, hidden, name="actor"
-        )
-        self.critics, self.target_critics = (
+        critics, target_critics = (
             [
-                policies.perceptron(
-                    seen + action_size, 1, hidden, name=f"{name}{number}"
-                )
+                network(f"{name}{number}", seen + action_size, 1)
                 for number in (1, 2)
             ]
             for name in ("critic", "target_critic")
         )
-        for target, critic in zip(
-            self.target_critics, self.critics, strict=True
-        ):
-            target.set_weights(critic.get_weights())
-        self.log_temperature = keras.Variable(
-            np.log(initial_temperature), dtype="float32", name="log_temperature"
+        for target, critic in zip(target_critics, critics, strict=True):
+            target.network.set_weights(critic.network.get_weights())
+        self.iterations = keras.Variable(
+            0, dtype="int64", trainable=False, name="iterations"
         )
-        self.iterations, self.updates = (
-            keras.Variable(0, dtype="int64", trainable=False, name=name)
-            for name in ("iterations", "updates")
+        self._networks = pearl_updates.PEARLNetworks(
+            network(
+                "encoder", observation_size + action_size + 1, 2 * latent_size
+            ),
+            network("actor", seen, 2 * action_size),
+            critics,
+            target_critics,
+            log_temperature=keras.Variable(
+                np.log(initial_temperature),
+                dtype="float32",
+                name="log_temperature",
+            ),
+            updates=keras.Variable(
+                0, dtype="int64", trainable=False, name="updates"
+            ),
         )
         self.stop_training = False
-        self._encode, self._act, *self._judges = map(
-            dense_chain.DenseChain, (self.encoder, self.actor, *self.critics)
-        )
         self._mirror = mirror.Mirror(self.actor)
         self._step: Any = None
         self._settings: dict[str, Any] = {
             "agent": type(self).__name__,
-            "latent_size": latent_size,
             "hidden": list(hidden),
-            "discount": discount,
-            "target_rate": target_rate,
-            "target_entropy": self._target_entropy,
-            "reward_scale": reward_scale,
-            "divergence_weight": divergence_weight,
+            **self._losses,
+            # Of a run it is another.
             "agent_seed": seed,
         }
+
+    @property
+    def encoder(self) -> keras.Model:
+        """The encoder, see above."""
+        return self._networks.encoder.network
+
+    @property
+    def actor(self) -> keras.Model:
+        """The actor, see above."""
+        return self._networks.actor.network
+
+    @property
+    def critics(self) -> list[keras.Model]:
+        """The critics, see above."""
+        return [critic.network for critic in self._networks.critics]
+
+    @property
+    def target_critics(self) -> list[keras.Model]:
+        """The target critics, see above."""
+        return [critic.network for critic in self._networks.target_critics]
+
+    @property
+    def log_temperature(self) -> keras.Variable:
+        """Logarithm of the temperature, see above."""
+        return self._networks.log_temperature
+
+    @property
+    def updates(self) -> keras.Variable:
+        """The number of updates, see above."""
+        return self._networks.updates
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
@@ -228,7 +262,15 @@ class PEARL:
             ),
         }
         self._step = tf.function(
-            self._make_updates, autograph=False, jit_compile=jit_compile
+            pearl_updates.PEARLUpdates(
+                self._networks,
+                self._actor_descent,
+                self._critic_descent,
+                temperature,
+                **self._losses,
+            ).__call__,
+            autograph=False,
+            jit_compile=jit_compile,
         )
 
     def fit(
@@ -322,7 +364,9 @@ class PEARL:
             self._actor_descent.prepare(
                 self.actor.trainable_variables, meta_batch_size
             )
-            self._critic_descent.prepare(self._judging, meta_batch_size)
+            self._critic_descent.prepare(
+                sac_steps.variables(self._networks.judging), meta_batch_size
+            )
             self._prepared_for = meta_batch_size
         horizon = max(each.horizon for each in environments)
         steps = episodes * horizon
@@ -412,8 +456,8 @@ class PEARL:
         if trial is not None:
             adapting.check_trial(trial, tasks, self._sizes)
             rows = self._rows(trial.transitions)
-        return self._known(
-            _values([self.encoder]),
+        return self._networks.known(
+            self._networks.encoder.values(),
             tf.constant(rows, tf.float32),
             tf.ones(rows.shape[:2]),
         )
@@ -443,24 +487,7 @@ class PEARL:
 
     @property
     def _learned(self) -> list[keras.Variable]:
-        return [
-            *_variables(
-                [
-                    self.encoder,
-                    self.actor,
-                    *self.critics,
-                    *self.target_critics,
-                ]
-            ),
-            self.log_temperature,
-            self.iterations,
-            self.updates,
-        ]
-
-    @property
-    def _judging(self) -> list[keras.Variable]:
-        """What learns by the critics' loss."""
-        return _variables([*self.critics, self.encoder])
+        return [*self._networks.variables, self.iterations]
 
     def _check_compiled(self) -> None:
         if self._step is None:
@@ -480,7 +507,7 @@ class PEARL:
 
     def _learn(self, contexts, memories, sizes, generator) -> dict[str, float]:
         calls = sizes["updates"] // sizes["updates_per_call"]
-        sums = dict.fromkeys(_REPORTED, 0.0)
+        sums = dict.fromkeys(pearl_updates.REPORTED, 0.0)
         tasks = memories.filled
         for _ in range(calls):
             parts = []
@@ -517,140 +544,6 @@ class PEARL:
             for name in sums:
                 sums[name] += float(report[name]) / calls
         return sums
-
-    def _make_updates(self, batches: replay.Transitions, rows, present):
-        count = batches.reward.shape[0]
-
-        def one(number, reports):
-            report = self._make_update(
-                replay.Transitions(*[part[number] for part in batches]),
-                rows[number],
-                present[number],
-            )
-            return number + 1, {
-                name: reports[name] + tf.reduce_mean(report[name]) / count
-                for name in _REPORTED
-            }
-
-        _, report = tf.while_loop(
-            lambda number, _: number < count,
-            one,
-            (tf.constant(0), dict.fromkeys(_REPORTED, tf.zeros(()))),
-        )
-        # What acts takes the weights from here, for reading them takes time.
-        return report, _values([self.actor])
-
-    def _make_update(self, taken: replay.Transitions, rows, present):
-        taken = taken._replace(reward=self._reward_scale * taken.reward)
-        tasks = taken.reward.shape[0]
-        seed = tf.stack([self._seed, tf.convert_to_tensor(self.updates)])
-        of_latent = tf.random.stateless_normal((tasks, self._latent_size), seed)
-        noise = tf.random.stateless_normal(
-            (2, *taken.action.shape), seed + tf.constant([1, 0], tf.int64)
-        )
-        temperature = tf.exp(tf.convert_to_tensor(self.log_temperature))
-
-        def draw(of_encoder):
-            known = self._known(of_encoder, rows, present)
-            return known.mean() + known.stddev() * of_latent, known
-
-        # A number to all but the critics' loss.
-        latent = tf.stop_gradient(draw(_values([self.encoder]))[0])
-        wanted = self._wanted(taken, latent, noise[0], temperature)
-        of_critics = len(_variables(self.critics))
-
-        def critic_losses(weights):
-            drawn, known = draw(weights[of_critics:])
-            values = self._judge(
-                weights[:of_critics], taken.observation, drawn, taken.action
-            )
-            losses = sac_losses.critic_loss(values, wanted)
-            divergences = latent_tasks.divergence(known)
-            return losses + self._divergence_weight * divergences, (
-                losses,
-                divergences,
-            )
-
-        def actor_losses(weights):
-            actions, log_densities = policies.SquashedNormal.of(
-                self._act(weights, _seen(taken.observation, latent))
-            ).draw(noise[1])
-            values = self._judge(
-                _values(self.critics), taken.observation, latent, actions
-            )
-            return sac_losses.actor_loss(
-                values,
-                log_densities,
-                temperature=tf.fill((tasks,), temperature),
-            ), -tf.reduce_mean(log_densities, -1)
-
-        of_critic = _descend(
-            self._critic_descent, critic_losses, self._judging, tasks
-        )
-        of_actor = _descend(
-            self._actor_descent,
-            actor_losses,
-            self.actor.trainable_variables,
-            tasks,
-        )
-        self._change_temperature(tf.reduce_mean(of_actor.outputs))
-        for target, source in zip(
-            _variables(self.target_critics),
-            _variables(self.critics),
-            strict=True,
-        ):
-            target.assign_add(self._target_rate * (source - target))
-        self.updates.assign_add(1)
-        losses, divergences = of_critic.outputs
-        return {
-            "critic_loss": losses,
-            "divergence": divergences,
-            "actor_loss": of_actor.losses,
-            "entropy": of_actor.outputs,
-        }
-
-    def _known(self, of_encoder, rows, present) -> Any:
-        return latent_tasks.posterior(self._encode(of_encoder, rows), present)
-
-    def _judge(self, weights, observations, latent, actions) -> tf.Tensor:
-        """Returns what both critics say, `[tasks, batch, 2]`."""
-        inputs = tf.concat([_seen(observations, latent), actions], -1)
-        half = len(weights) // 2
-        first, second = self._judges
-        return tf.concat(
-            [first(weights[:half], inputs), second(weights[half:], inputs)], -1
-        )
-
-    def _wanted(self, taken, latent, noise, temperature) -> tf.Tensor:
-        """Returns what the critics are to say, `[tasks, batch]`."""
-        actions, log_densities = policies.SquashedNormal.of(
-            self._act(
-                _values([self.actor]), _seen(taken.next_observation, latent)
-            )
-        ).draw(noise)
-        return sac_losses.targets(
-            taken.reward,
-            taken.terminated,
-            self._judge(
-                _values(self.target_critics),
-                taken.next_observation,
-                latent,
-                actions,
-            ),
-            log_densities,
-            temperature=temperature,
-            discount=self._discount,
-        )
-
-    def _change_temperature(self, entropy: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            loss = sac_losses.temperature_loss(
-                tf.convert_to_tensor(self.log_temperature),
-                entropy,
-                target=self._target_entropy,
-            )
-        gradient = tape.gradient(loss, self.log_temperature.value)
-        self._temperature_optimizer.apply([gradient], [self.log_temperature])
 
 
 class _Actor:
@@ -691,33 +584,3 @@ class _Actor:
         return self._agent._mirror(
             np.concatenate([observations, self._latent], -1)
         )
-
-
-def _descend(how, losses, variables, tasks: int) -> batched.BatchedPass:
-    made = batched.BatchedPass(
-        losses, variables, tasks, by_task=how.makes_task_gradients
-    )
-    descent.descend(made, how)
-    return made
-
-
-def _seen(observations: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-    """Returns observations with their task's z behind each."""
-    tasks, rows = observations.shape[:2]
-    return tf.concat(
-        [
-            observations,
-            tf.broadcast_to(
-                latent[:, tf.newaxis], (tasks, rows, latent.shape[-1])
-            ),
-        ],
-        -1,
-    )
-
-
-def _variables(networks: Sequence[keras.Model]) -> list[keras.Variable]:
-    return [v for network in networks for v in network.trainable_variables]
-
-
-def _values(networks: Sequence[keras.Model]) -> list[tf.Tensor]:
-    return list(map(tf.convert_to_tensor, _variables(networks)))
