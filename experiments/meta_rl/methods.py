@@ -25,12 +25,15 @@ class Method(contract.Method):
             all agents' `fit` has, to its reports; None if it learns nothing.
         knows: makes what acts of the very goals of the tasks, instead of what
             `build` made; None for those that must find out.
+        draws: whether what is scored draws its actions, as those do that were
+            trained by what they drew; else it takes the likeliest.
     """
 
     fit: Callable[[Any, contract.Job, dict[str, Any]], Reports] | None = None
     knows: (
         Callable[[Sequence[problems.Task]], adapting.AdaptiveAgent] | None
     ) = None
+    draws: bool = True
 
 
 def _build_maml(inner_steps: int):
@@ -178,7 +181,10 @@ def methods(
             fit=_fit_maml(2),
         ),
         "rl2": Method("RL2", _build_rl2, rl2, fit=_fit_rl2),
-        "pearl": Method("PEARL", _build_pearl, pearl, fit=_fit_pearl),
+        # As its paper scores it, by what it knows best.
+        "pearl": Method(
+            "PEARL", _build_pearl, pearl, fit=_fit_pearl, draws=False
+        ),
         "joint": Method(
             "one policy for all tasks", _build_maml(0), maml, fit=_fit_maml(1)
         ),

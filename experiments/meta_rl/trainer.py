@@ -120,6 +120,7 @@ def _play(
     after: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns returns and successes, `[after, tasks, episodes]` each."""
+    assert isinstance(job.method, methods.Method)
     episodes = job.problem.values["eval_episodes"]
     found = np.zeros((2, len(after), len(tasks), episodes))
     for number, places in enumerate(_rounds(tasks)):
@@ -130,6 +131,7 @@ def _play(
             [task.goal for task in chosen],
             after=after,
             episodes=episodes,
+            draws=job.method.draws,
             seed=_EVAL_SEED + job.seed + number,
         )
         for place, of_task in enumerate(places):
@@ -207,10 +209,13 @@ def _clips(agent: Any, job: contract.Job) -> list[dict[str, Any]]:
         {"name": task.name, "goal": task.environment.goals[task.goal].tolist()}
         for task in tasks
     ]
+    assert isinstance(job.method, methods.Method)
+    draws, noise = job.method.draws, np.random.default_rng([job.seed])
     actions = []
     for _ in range(tasks[0].environment.horizon):
-        # In float32, as the recorder has them.
-        chosen = actor.act(seen).astype(np.float32)
+        chosen = actor.draw(seen, noise) if draws else actor.act(seen)
+        # As the recorder has them.
+        chosen = chosen.astype(np.float32)
         actions.append(chosen)
         taken = [
             recorder.step(action)

@@ -154,6 +154,14 @@ class RL2Test(parameterized.TestCase):
         ]
         self.assertAlmostEqual(means[0], 0, delta=0.01)
         self.assertGreater(min(means[1:]), 0.9)
+        ((drawn,), (same,), (likeliest,)) = (
+            adapting.score_adaptation(
+                agent, bandits, goals, after=(3,), draws=draws, seed=1
+            )
+            for draws in (True, True, False)
+        )
+        self.assertEqual(drawn, same)
+        self.assertNotEqual(drawn, likeliest)
 
     def test_surgery_has_a_gradient_of_each_task(self):
         agent = _agent()

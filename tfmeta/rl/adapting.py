@@ -154,12 +154,13 @@ def score_adaptation(
     *,
     after: Sequence[int],
     episodes: int = 1,
+    draws: bool = False,
     seed: int,
 ) -> list[list[list[collecting.EpisodeScore]]]:
     """Scores an agent after so many episodes of a trial.
 
-    What is scored are episodes beside the trial, with the likeliest actions;
-    the agent begins each as after the trial's episodes alone.
+    What is scored are episodes beside the trial; the agent begins each as after
+    the trial's episodes alone.
 
     Args:
         agent: the meta-learner.
@@ -167,6 +168,8 @@ def score_adaptation(
         goals: the number of each task's goal; by default the first.
         after: numbers of episodes of the trial, from 0 up, rising.
         episodes: to score, in each environment, each time.
+        draws: whether actions are drawn, as in training on the policy, or are
+            the likeliest.
         seed: fixes all that is random.
 
     Returns:
@@ -195,13 +198,20 @@ def score_adaptation(
             played = number
         # The same starts each time: so that differences are of adapting.
         generator = np.random.default_rng([seed])
+        noise = np.random.default_rng([seed, 1])
         by_episode = []
         for _ in range(episodes):
             actor = agent.adapt(trial, len(environments))
+
+            def act(observations, actor=actor, noise=noise):
+                if draws:
+                    return actor.draw(observations, noise)
+                return actor.act(observations)
+
             scores = _play_episode(
                 environments,
                 goals,
-                actor.act,
+                act,
                 actor,
                 int(generator.integers(2**31)),
             ).scores
