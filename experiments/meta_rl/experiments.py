@@ -54,7 +54,7 @@ DIRECTION = description.describe(
         "few episodes, makes run the right way. The controls take that step "
         "from a policy that was trained on both directions at once, without "
         "adapting, and from random weights. Returns are sums of rewards over "
-        "an episode."
+        "an episode, in which policies draw their actions as in training."
     ),
     load=problems.directions,
     steps=100,
@@ -93,7 +93,8 @@ POINT = description.describe(
         "RL2 (Duan et al. 2016) remembers it in a recurrent state; PEARL "
         "(Rakelly et al. 2019) infers a latent variable from it. They are "
         "scored after 0, 1, 2, ... episodes, beside a policy that is told the "
-        "goal. Goals of meta-test are none of meta-train."
+        "goal; PEARL by its likeliest actions, the others draw theirs. Goals "
+        "of meta-test are none of meta-train."
     ),
     load=problems.points,
     steps=200,
