@@ -62,7 +62,7 @@ DIRECTION = description.describe(
     episodes=20,
     described=methods.methods(_MAML, _RL2, _PEARL),
     chosen=_CHOSEN,
-    test={"test_episodes": 20, "score_every": 5, "eval_episodes": 10},
+    test={"test_episodes": 20, "score_every": 20, "eval_episodes": 5},
     parts=("forward", "backward"),
     drawn=True,
 )

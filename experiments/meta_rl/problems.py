@@ -13,6 +13,8 @@ from tfmeta.environments import environment
 # Rakelly et al. (2019), for goals that are drawn.
 _TRAIN_GOALS = 80
 _TEST_GOALS = 20
+# Of each direction. What a step is made of is drawn, and one step is luck.
+_TRIALS = 10
 # Of each of Meta-World's tasks, by its protocol.
 _GOALS = 50
 
@@ -64,17 +66,19 @@ class Problem:
 
 def directions(values: contract.Values) -> Problem:
     """Returns the cheetah that runs forward or backward: two tasks in all."""
-    tasks = [
-        Task(
-            name,
-            environments.cheetah_direction(
-                horizon=values["horizon"], goals=[[sign]]
-            ),
-            0,
+
+    def make(sign: float) -> environment.Environment:
+        return environments.cheetah_direction(
+            horizon=values["horizon"], goals=[[sign]]
         )
-        for name, sign in (("forward", 1.0), ("backward", -1.0))
+
+    signs = {"forward": 1.0, "backward": -1.0}
+    train = [make(sign) for sign in signs.values()]
+    tasks = [
+        Task(name, make(sign), 0)
+        for name, sign in signs.items()
+        for _ in range(_TRIALS)
     ]
-    train = [task.environment for task in tasks]
     return Problem(
         values, train, train, {"meta-train": tasks}, "cheetah_direction"
     )

@@ -187,7 +187,9 @@ def _curve(
 
 def _clips(agent: Any, job: contract.Job) -> list[dict[str, Any]]:
     """Returns an episode after adapting to each task, as it can be replayed."""
-    tasks = next(iter(job.problem.tasks.values()))
+    scored = next(iter(job.problem.tasks.values()))
+    # Of one name, the first trial.
+    tasks = list({task.name: task for task in reversed(scored)}.values())[::-1]
     trial = adapting.play_trial(
         agent,
         [task.environment for task in tasks],
