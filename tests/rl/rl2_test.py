@@ -154,9 +154,11 @@ class RL2Test(parameterized.TestCase):
         ]
         self.assertAlmostEqual(means[0], 0, delta=0.01)
         self.assertGreater(min(means[1:]), 0.9)
-        ((drawn,), (same,), (likeliest,)) = (
+
+    def test_what_is_scored_may_draw(self):
+        drawn, same, likeliest = (
             adapting.score_adaptation(
-                agent, bandits, goals, after=(3,), draws=draws, seed=1
+                _agent(), _robots(2), after=(0,), draws=draws, seed=1
             )
             for draws in (True, True, False)
         )
