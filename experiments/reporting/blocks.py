@@ -5,7 +5,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.benchmarks import environment_report, multitask_report, report
+from experiments.benchmarks import (
+    environment_report,
+    multitask_report,
+    report,
+    sac_report,
+)
 from experiments.reporting import checks, run_files, tables
 from experiments.run import contract, groups, printed
 from tfmeta import errors
@@ -19,6 +24,7 @@ _BENCHMARKS: dict[str, Callable[[Any], str]] = {
     "environment_step": environment_report.markdown,
     "maml_step": report.markdown,
     "multitask_step": multitask_report.markdown,
+    "sac_step": sac_report.markdown,
 }
 _GROUPS: dict[str, Callable[[list[groups.Group]], str]] = {
     "results": tables.results,
