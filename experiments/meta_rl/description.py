@@ -52,7 +52,8 @@ _HYPERPARAMETERS = (
         None,
         "Units of each hidden layer, and of RL2's cell; by default the "
         "method's.",
-    ).replace(title="units"),
+        title="units",
+    ),
     settings.number(
         "action_scale",
         None,
@@ -215,7 +216,8 @@ def describe(
                 meta_batch_size,
                 "Tasks in an outer step.",
                 least=2,
-            ).replace(title="tasks a step")
+                title="tasks a step",
+            )
         ]
     )
     return contract.Experiment(

@@ -24,8 +24,12 @@ BUDGET = (
         "Steps between two checkpoints, validations and points of the curves.",
     ),
     settings.integer(
-        "meta_batch_size", 8, "Tasks in an outer step.", least=2
-    ).replace(title="tasks a step"),
+        "meta_batch_size",
+        8,
+        "Tasks in an outer step.",
+        least=2,
+        title="tasks a step",
+    ),
     settings.integer(
         "eval_tasks", 600, "Tasks to evaluate on, of each split.", least=2
     ),
@@ -47,7 +51,8 @@ HYPERPARAMETERS = (
         "test_inner_steps",
         None,
         "Gradient steps of the inner loop at test; by default the method's.",
-    ).replace(title="inner steps at test"),
+        title="inner steps at test",
+    ),
     settings.number(
         "outer_learning_rate",
         None,
