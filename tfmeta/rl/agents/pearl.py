@@ -24,12 +24,12 @@ from tfmeta.rl import (
     run_checkpoints,
     sac_steps,
     task_replays,
-    weight_files,
 )
 from tfmeta.rl import iterations as iterations_lib
+from tfmeta.rl.agents import agent
 
 
-class PEARL:
+class PEARL(agent.Agent):
     """PEARL (Rakelly et al. 2019): off-policy, with a latent task variable.
 
     An encoder makes of rows of a task (state, action, reward) what is known of
@@ -86,9 +86,6 @@ class PEARL:
     Raises:
         InputError: if an argument is out of range.
     """
-
-    # Keras' TensorBoard asks for it, to draw it.
-    train_function = None
 
     def __init__(
         self,
@@ -168,7 +165,6 @@ class PEARL:
                 0, dtype="int64", trainable=False, name="updates"
             ),
         )
-        self.stop_training = False
         self._mirror = mirror.Mirror(self.actor)
         self._step: Any = None
         self._settings: dict[str, Any] = {
@@ -218,7 +214,7 @@ class PEARL:
     def variables(self) -> Sequence[keras.Variable]:
         """All that the compiled agent has learned."""
         return [
-            *self._learned,
+            *self._learned_variables,
             *self._actor_descent.optimizer.variables,
             *self._critic_descent.optimizer.variables,
             *self._temperature_optimizer.variables,
@@ -462,31 +458,8 @@ class PEARL:
             tf.ones(rows.shape[:2]),
         )
 
-    def save_weights(self, path: str | os.PathLike) -> None:
-        """Writes what the agent has learned, optimizers' state left out.
-
-        Args:
-            path: a file, replaced if it exists.
-
-        Raises:
-            OSError: if it cannot be written.
-        """
-        weight_files.save(path, self._learned, {})
-
-    def load_weights(self, path: str | os.PathLike) -> None:
-        """Reads what `save_weights` wrote.
-
-        Args:
-            path: the file.
-
-        Raises:
-            InputError: if it cannot be read, or is of another agent, such as
-                one of another `latent_size`.
-        """
-        weight_files.load(path, self._learned)
-
     @property
-    def _learned(self) -> list[keras.Variable]:
+    def _learned_variables(self) -> list[keras.Variable]:
         return [*self._networks.variables, self.iterations]
 
     def _check_compiled(self) -> None:

@@ -1,13 +1,13 @@
 """What agents have in common that improve a policy step by step."""
 
-import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import keras
 
 from tfmeta import errors
-from tfmeta.rl import policy_steps, weight_files
+from tfmeta.rl import policy_steps
+from tfmeta.rl.agents import agent
 
 
 class Policy(Protocol):
@@ -20,7 +20,7 @@ class Policy(Protocol):
     variables: list[keras.Variable]
 
 
-class PolicyAgent:
+class PolicyAgent(agent.Agent):
     """A policy, what improves it, and how often that was done.
 
     Between two iterations there is nothing of it but variables.
@@ -44,7 +44,6 @@ class PolicyAgent:
         self.iterations = keras.Variable(
             0, dtype="int64", trainable=False, name="iterations"
         )
-        self.stop_training = False
         self._step: policy_steps.PolicyStep | None = None
         self._settings = {"agent": type(self).__name__, **settings}
 
@@ -58,34 +57,12 @@ class PolicyAgent:
         """All that the compiled agent has learned."""
         optimizer = self.optimizer
         return [
-            *self._learned,
+            *self._learned_variables,
             *([] if optimizer is None else optimizer.variables),
         ]
 
-    def save_weights(self, path: str | os.PathLike) -> None:
-        """Writes the policy; what trains it is left out.
-
-        Args:
-            path: a file, replaced if it exists.
-
-        Raises:
-            OSError: if it cannot be written.
-        """
-        weight_files.save(path, self._learned, {})
-
-    def load_weights(self, path: str | os.PathLike) -> None:
-        """Reads what `save_weights` wrote.
-
-        Args:
-            path: the file.
-
-        Raises:
-            InputError: if it cannot be read, or is of another agent.
-        """
-        weight_files.load(path, self._learned)
-
     @property
-    def _learned(self) -> list[keras.Variable]:
+    def _learned_variables(self) -> list[keras.Variable]:
         return [*self.policy.variables, self.iterations]
 
     def _improve_by(self, step: policy_steps.PolicyStep) -> None:

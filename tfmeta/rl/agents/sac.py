@@ -24,11 +24,11 @@ from tfmeta.rl import (
     run_checkpoints,
     sac_updates,
     task_inputs,
-    weight_files,
 )
+from tfmeta.rl.agents import agent
 
 
-class SAC:
+class SAC(agent.Agent):
     """Soft actor-critic (Haarnoja et al. 2018), one gradient for each task.
 
     Twin critics, target critics that follow them, and a temperature for each
@@ -84,9 +84,6 @@ class SAC:
     Raises:
         InputError: if an argument is out of range, or a network is another.
     """
-
-    # Keras' TensorBoard asks for it, to draw it.
-    train_function = None
 
     def __init__(
         self,
@@ -168,7 +165,6 @@ class SAC:
             normalization.RewardNormalizer(tasks) if normalize_rewards else None
         )
         self._step: Any = None
-        self.stop_training = False
         self._settings: dict[str, Any] = {
             "agent": type(self).__name__,
             "tasks": tasks,
@@ -459,32 +455,6 @@ class SAC:
 
         return act
 
-    def save_weights(self, path: str | os.PathLike) -> None:
-        """Writes what the agent has learned, optimizers' state left out.
-
-        Args:
-            path: a file, replaced if it exists.
-
-        Raises:
-            OSError: if it cannot be written.
-        """
-        weight_files.save(path, self._learned.variables, self._statistics())
-
-    def load_weights(self, path: str | os.PathLike) -> None:
-        """Reads what `save_weights` wrote.
-
-        Args:
-            path: the file.
-
-        Raises:
-            InputError: if it cannot be read, or is of another agent.
-        """
-        self._set_statistics(
-            weight_files.load(
-                path, self._learned.variables, list(self._statistics())
-            )
-        )
-
     def export(self, path: str | os.PathLike) -> None:
         """Writes the policy as a SavedModel, which acts without this library.
 
@@ -503,6 +473,10 @@ class SAC:
             tasks=self.tasks,
             normalizer=self._normalizer,
         )
+
+    @property
+    def _learned_variables(self) -> list[keras.Variable]:
+        return self._learned.variables
 
     def _statistics(self) -> dict[str, Any]:
         """Returns the states of what normalizes, by name."""
